@@ -1,0 +1,96 @@
+// Every message between a coordinator and a worker, as a value.  Knows nothing
+// of bytes (codec.h) nor of sockets.  doc/protocol.md tells when each is sent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/model/action.h"
+#include "common/model/outcome.h"
+
+namespace extfarm::protocol {
+
+inline constexpr std::uint32_t kVersion = 1;
+// Outputs up to this total travel inside the Report; larger ones are fetched.
+inline constexpr std::uint64_t kInlineOutputBytes = 256 << 10;
+inline constexpr std::uint64_t kChunkBytes = 1 << 20;
+
+// ---- coordinator → worker
+struct Hello {  // first, again until a Heartbeat answers, and every second as the coordinator's sign of life
+  std::uint32_t version = kVersion;
+  std::uint64_t coordinator_epoch = 0;  // random; identifies the coordinator
+  std::string host;
+  std::string user;
+  std::vector<LeaseId> leases_known;  // what the coordinator still wants from this worker
+};
+struct ProbeToolchain {
+  ToolchainSpec spec;
+};
+struct StartAction {
+  LeaseId lease;
+  Action action;
+};
+struct RevokeLease {  // stop it and forget it; also the receipt for a finished one
+  LeaseId lease;
+};
+struct FetchOutput {  // answered by OutputChunk; asking again is harmless
+  LeaseId lease;
+  std::uint32_t output_index = 0;  // into attestation.outputs
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t length_bytes = 0;  // at most kChunkBytes
+};
+struct InputBytes {  // answer to NeedInput
+  LeaseId lease;
+  std::string path;
+  bool found = false;
+  std::string bytes;
+};
+struct Goodbye {};  // the coordinator ends: forget all its leases
+
+// ---- worker → coordinator
+struct HeldLease {
+  LeaseId lease;
+  bool finished = false;  // its Report awaits a RevokeLease
+};
+struct Heartbeat {  // the worker's full state, every second and after each change
+  std::uint32_t version = kVersion;
+  std::uint64_t worker_epoch = 0;  // random; a restarted worker has another
+  std::uint64_t sequence = 0;
+  std::string worker_name;
+  std::string host;
+  std::uint32_t slots = 0;       // what this coordinator may use at most
+  std::uint64_t memory_bytes = 0;
+  bool draining = false;
+  bool knows_coordinator = false;  // false until a Hello was read: leases of an earlier life are gone
+  std::vector<HeldLease> leases;  // of this coordinator only
+};
+struct ToolchainProbed {
+  ToolchainSpec spec;
+  bool found = false;
+  Digest digest;
+  std::vector<ToolchainComponent> components;
+  std::string reason;  // when not found
+};
+struct Report {  // a lease's end; sent again until revoked
+  LeaseId lease;
+  Outcome outcome;
+  std::vector<std::string> inline_outputs;  // empty, or one per attestation.outputs entry
+};
+struct OutputChunk {
+  LeaseId lease;
+  std::uint32_t output_index = 0;
+  std::uint64_t offset_bytes = 0;
+  bool found = false;
+  std::string bytes;
+};
+struct NeedInput {  // a pinned input did not appear on the worker in time
+  LeaseId lease;
+  std::string path;
+};
+
+using ToWorker = std::variant<Hello, ProbeToolchain, StartAction, RevokeLease, FetchOutput, InputBytes, Goodbye>;
+using ToCoordinator = std::variant<Heartbeat, ToolchainProbed, Report, OutputChunk, NeedInput>;
+
+}  // namespace extfarm::protocol

@@ -1,0 +1,104 @@
+#include "common/system/filesystem.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace extfarm {
+namespace {
+
+Error io_error(const std::string& attempted, const std::string& path) {
+  return {errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+          "cannot " + attempted + " " + path + ": " + std::strerror(errno)};
+}
+
+std::int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000LL + t.tv_nsec; }
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<FileStamp> PosixFilesystem::stat(const std::string& path) const {
+  struct stat st {};
+  if (::stat(path.c_str(), &st) != 0) return std::nullopt;
+  FileStamp out;
+  out.device = st.st_dev;
+  out.inode = st.st_ino;
+  out.size_bytes = static_cast<std::uint64_t>(st.st_size);
+  out.mtime_ns = nanoseconds(st.st_mtim);
+  out.ctime_ns = nanoseconds(st.st_ctim);
+  out.mode = st.st_mode & 07777;
+  out.is_regular = S_ISREG(st.st_mode);
+  out.is_folder = S_ISDIR(st.st_mode);
+  return out;
+}
+
+Result<std::string> PosixFilesystem::read(const std::string& path) const {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return tl::unexpected(io_error("open", path));
+  std::string out;
+  struct stat st {};
+  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) out.reserve(static_cast<std::size_t>(st.st_size));
+  char buffer[64 << 10];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      auto error = io_error("read", path);
+      ::close(fd);
+      return tl::unexpected(error);
+    }
+    if (n == 0) break;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  return out;
+}
+
+Result<void> PosixFilesystem::write_atomically(const std::string& path, std::string_view bytes,
+                                               std::uint32_t mode) {
+  static std::atomic<unsigned> counter{0};
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  const std::string temporary = path + ".extfarm-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return tl::unexpected(io_error("create", temporary));
+  bool ok = write_all(fd, bytes) && ::fchmod(fd, mode) == 0;
+  ok = ::close(fd) == 0 && ok;
+  if (!ok || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    auto error = io_error("write", path);
+    ::unlink(temporary.c_str());
+    return tl::unexpected(error);
+  }
+  return {};
+}
+
+std::optional<Digest> DigestCache::digest(const std::string& path) {
+  const auto stamp = filesystem_.stat(path);
+  if (!stamp || !stamp->is_regular) return std::nullopt;
+  if (const auto it = entries_.find(path); it != entries_.end() && it->second.stamp == *stamp) {
+    return it->second.digest;
+  }
+  const auto content = filesystem_.read(path);
+  if (!content) return std::nullopt;
+  const Digest digest = digest_of(*content);
+  entries_[path] = {*stamp, digest};
+  return digest;
+}
+
+void DigestCache::forget(const std::string& path) { entries_.erase(path); }
+
+}  // namespace extfarm

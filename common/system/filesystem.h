@@ -1,0 +1,63 @@
+// The narrow interface to files, and its POSIX implementation.  Paths are
+// bytes; every error names the path and what was attempted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "common/base/digest.h"
+#include "common/base/result.h"
+
+namespace extfarm {
+
+// What identifies a file's content without reading it.
+struct FileStamp {
+  std::uint64_t device = 0, inode = 0, size_bytes = 0;
+  std::int64_t mtime_ns = 0, ctime_ns = 0;
+  std::uint32_t mode = 0;
+  bool is_regular = false, is_folder = false, is_symlink = false;
+  auto operator<=>(const FileStamp&) const = default;
+};
+
+class Filesystem {
+ public:
+  virtual ~Filesystem() = default;
+  // nullopt when there is no such file.  Follows symlinks.
+  virtual std::optional<FileStamp> stat(const std::string& path) const = 0;
+  virtual Result<std::string> read(const std::string& path) const = 0;
+  // Writes under a temporary name in the same folder, then renames; makes the
+  // parent folders.  A reader sees the old file or the new one, never a part.
+  virtual Result<void> write_atomically(const std::string& path, std::string_view bytes,
+                                        std::uint32_t mode) = 0;
+};
+
+class PosixFilesystem : public Filesystem {
+ public:
+  std::optional<FileStamp> stat(const std::string& path) const override;
+  Result<std::string> read(const std::string& path) const override;
+  Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t mode) override;
+};
+
+// Digests of files, read once for each (device, inode, size, mtime, ctime).
+// Not thread-safe.
+class DigestCache {
+ public:
+  explicit DigestCache(const Filesystem& filesystem) : filesystem_(filesystem) {}
+  // nullopt when the file does not exist or cannot be read.
+  std::optional<Digest> digest(const std::string& path);
+  // Forgets what it knows of `path`, so that the next call reads it again.
+  void forget(const std::string& path);
+
+ private:
+  struct Entry {
+    FileStamp stamp;
+    Digest digest;
+  };
+  const Filesystem& filesystem_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+}  // namespace extfarm
