@@ -1,0 +1,32 @@
+// Checks what a worker attests against this host's files, and publishes its
+// outputs.  Nothing is written before everything was checked.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/action.h"
+#include "common/model/attestation.h"
+#include "common/system/filesystem.h"
+
+namespace extfarm::artifacts {
+
+// The first attested input whose bytes differ here.  A mismatch is looked at
+// twice (forget, re-read) before it counts.  Error: kRefused, naming the file.
+Result<void> check_inputs(const Attestation&, DigestCache&);
+
+// Errors: kRefused for an output outside `view_roots` (also through "..", or
+// through a symlinked parent that leads outside), a setuid or setgid mode, or
+// a relative path; the message names it.
+Result<void> check_outputs(const Attestation&, const std::vector<std::string>& view_roots);
+
+// Writes every output: `contents[i]` belongs to attestation.outputs[i] (files
+// only; verified against size and digest before anything is written).  Files
+// go to temporary names first and are renamed together at the end; kRemoved
+// ones are unlinked.  An output that is a device or a pipe here (/dev/null) is refused.
+// Errors: kIo, kRefused; then no temporary file is left.
+Result<void> publish(const Attestation&, const std::vector<std::string>& contents, Filesystem&);
+
+}  // namespace extfarm::artifacts

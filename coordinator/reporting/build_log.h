@@ -1,0 +1,73 @@
+// What happened in one build, for people: filled by the shell, read by the
+// summary, last-build.json, trace.json, report.html and the progress line.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/timestamp.h"
+
+namespace extfarm::reporting {
+
+struct LoggedAttempt {
+  std::uint64_t action = 0;
+  std::string group;
+  std::string kind;        // "compile", …
+  std::string title;       // the main output's path relative to the project, or argv
+  std::string worker;      // worker id, e.g. "lab01-4711"
+  std::string host;
+  std::uint32_t slot = 0;  // lane on that worker, from 0; assigned by the shell
+  Timestamp submitted, sent, finished, published;
+  Duration run_time{0};
+  Duration cpu_time{0};
+  std::uint64_t bytes_returned = 0;
+  std::string outcome;     // OutcomeClass name
+  bool counted = true;     // false: a retried or rejected attempt
+  std::vector<std::uint64_t> after;  // actions it followed (same group, or by pinned input)
+};
+
+struct LoggedWorker {
+  std::string id, host;
+  std::uint32_t slots = 0;
+  std::uint64_t actions = 0;
+  double run_seconds = 0;
+  bool quarantined = false;
+};
+
+struct BuildLog {
+  std::string project_root, command;
+  std::string status = "ok";  // "ok", "failed", "cancelled"
+  int exit_code = 0;
+  Timestamp started, first_submission, last_publication, ended;
+  std::uint64_t total = 0, fresh = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0, backups = 0;
+  std::uint64_t inputs_differ = 0, toolchain_differs = 0;
+  std::uint64_t bytes_returned = 0;
+  double coordinator_cpu_seconds = 0;
+  std::vector<double> dispatch_ms;  // ready to sent, one per dispatch
+  std::vector<LoggedAttempt> attempts;
+  std::vector<LoggedWorker> workers;
+  std::map<std::string, std::uint64_t> local_reasons;  // why something ran locally → how often
+  std::map<std::string, std::string> rebuilt_reasons;  // title → verdict reason
+};
+
+struct Figures {
+  double wall = 0;           // seconds from start to end
+  double farm_wall = 0;      // from first submission to last publication
+  double run_total = 0;      // of the counted attempts
+  double critical_path = 0;  // longest chain by `after`
+  double lower_bound = 0;    // max(run_total / slots, critical_path)
+  double efficiency = 0;     // lower_bound / farm_wall; 1 when nothing ran
+  std::uint32_t slots = 0;
+  double dispatch_p50_ms = 0, dispatch_p99_ms = 0;
+};
+Figures figures_of(const BuildLog&);
+
+std::string last_build_json(const BuildLog&);  // DESIGN section 10's schema 1
+std::string trace_json(const BuildLog&);       // Chrome trace format; one process per worker, one thread per slot
+std::string report_html(const BuildLog&);      // one self-contained page
+// A few lines for the end of the build: counts, figures, where the report lies.
+std::string summary_text(const BuildLog&, const std::string& report_path);
+
+}  // namespace extfarm::reporting

@@ -1,0 +1,73 @@
+// Runs attempts: waits for pinned inputs, makes the private view, runs the
+// original command line, collects what it wrote and what it read.  Knows no
+// leases policy, no sockets.  One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/strong_id.h"
+#include "common/model/action.h"
+#include "common/model/outcome.h"
+#include "common/system/clock.h"
+
+namespace extfarm {
+
+struct AttemptKey {
+  CoordinatorId coordinator;
+  LeaseId lease;
+  auto operator<=>(const AttemptKey&) const = default;
+};
+
+enum class ViewMode { kPrivate, kDirect };
+
+struct ExecutorSettings {
+  std::string scratch;                       // made (0700) when absent, emptied of this process's things at the end
+  std::vector<std::string> permitted_roots;  // action view_roots must lie below one of these
+  std::vector<std::string> trusted_prefixes; // programs must lie below one of these, after resolving symlinks
+  bool force_direct = false;                 // for tests and --view direct
+  Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
+};
+
+struct AttemptEvent {
+  enum class Kind { kFinished, kNeedsInput };
+  Kind kind;
+  AttemptKey key;
+  std::string path;  // kNeedsInput
+  Outcome outcome;   // kFinished
+};
+
+class Executor {
+ public:
+  Executor(ExecutorSettings, const Clock&);
+  ~Executor();  // stops everything, removes its scratch
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // Every failure comes back as a kFinished event with its outcome class.
+  void start(const AttemptKey&, const Action&);
+  void supply_input(const AttemptKey&, const std::string& path, bool found, const std::string& bytes);
+  // Kills the process group of an attempt and forgets it, outputs too.
+  // The same for a finished one.  Unknown keys are ignored.
+  void forget(const AttemptKey&);
+  // Bytes of a finished attempt's output (index into attestation.outputs).
+  Result<std::string> read_output(const AttemptKey&, std::uint32_t index, std::uint64_t offset_bytes,
+                                  std::uint64_t length_bytes) const;
+  Result<Toolchain> probe(const ToolchainSpec&);
+
+  int fd() const;  // readable when take_events may return something
+  std::optional<Timestamp> next_deadline() const;
+  std::vector<AttemptEvent> take_events();
+
+  ViewMode mode() const;
+  const std::string& mode_reason() const;  // why direct; empty for private
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace extfarm
