@@ -1,0 +1,68 @@
+// The Unix socket that front ends connect to.  Knows lines and connections,
+// nothing of what becomes of a request.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/result.h"
+#include "coordinator/front_door/requests.h"
+
+namespace extfarm::front_door {
+
+struct Submitted {
+  ConnectionId connection;
+  SubmitRequest request;  // its environment is filled in from the hello
+};
+struct RanLocally {
+  LocalRequest request;
+};
+struct ConnectionClosed {
+  ConnectionId connection;
+};
+using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed>;
+
+class FrontDoor {
+ public:
+  // Binds `socket_path` (mode 0600).  Only processes of this user are served.
+  // Errors: kIo, with the path; a path longer than 107 bytes is kInvalid.
+  static Result<std::unique_ptr<FrontDoor>> open(const std::string& socket_path,
+                                                 const std::string& project_root);
+  ~FrontDoor();  // closes all, removes the socket
+  FrontDoor(const FrontDoor&) = delete;
+  FrontDoor& operator=(const FrontDoor&) = delete;
+
+  int fd() const { return epoll_; }
+  void set_slots(std::uint32_t slots) { slots_ = slots; }
+  // Reads and writes what can be without waiting.
+  std::vector<DoorEvent> take_events();
+  void answer(ConnectionId, const AnswerMessage&);
+
+ private:
+  struct Connection {
+    int fd = -1;
+    bool greeted = false;
+    bool ends_after_write = false;
+    std::string input, output;
+    Environment environment;
+  };
+  FrontDoor(std::string path, std::string project_root)
+      : path_(std::move(path)), root_(std::move(project_root)) {}
+  void accept_all();
+  // False when the connection has ended.
+  bool read_lines(ConnectionId, Connection&, std::vector<DoorEvent>&);
+  void handle_line(ConnectionId, Connection&, std::string_view line, std::vector<DoorEvent>&);
+  bool write_out(ConnectionId, Connection&);
+  void close(ConnectionId, std::vector<DoorEvent>&);
+
+  std::string path_, root_;
+  std::uint32_t slots_ = 0;
+  int epoll_ = -1, listener_ = -1;
+  std::uint64_t next_id_ = 1;
+  std::map<ConnectionId, Connection> connections_;
+};
+
+}  // namespace extfarm::front_door
