@@ -1,0 +1,84 @@
+// extfarm-worker: reads its settings, joins the rooms, runs the loop.
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <random>
+
+#include "worker/shell/worker_loop.h"
+
+namespace {
+
+constexpr int kExitConfiguration = 78;
+
+int refuse(const std::string& message) {
+  std::fprintf(stderr, "extfarm-worker: %s\n", message.c_str());
+  return kExitConfiguration;
+}
+
+// Others cannot reach "0.0.0.0": this host's name takes its place.
+std::string reachable(const std::string& endpoint, const extfarm::WorkerSettings& settings) {
+  const auto colon = endpoint.rfind(':');
+  const std::string address = endpoint.substr(6, colon - 6);
+  const bool any = address == "0.0.0.0" || address == "*" || address == "[::]";
+  if (!settings.advertise.empty()) return "tcp://" + settings.advertise + endpoint.substr(colon);
+  return any ? "tcp://" + extfarm::host_name() + endpoint.substr(colon) : endpoint;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace extfarm;
+  int exit_code = 2;
+  const auto settings = read_worker_settings(argc, argv, exit_code);
+  if (!settings) {
+    if (!settings.error().message.empty())
+      std::fprintf(stderr, "extfarm-worker: %s\n", settings.error().message.c_str());
+    return exit_code;
+  }
+  if (settings->exit_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGHUP);
+  spdlog::set_default_logger(spdlog::stderr_color_mt("extfarm-worker"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");
+  if (settings->quiet) spdlog::set_level(spdlog::level::err);
+
+  const auto own = load_or_make_key_pair(settings->key_folder, "worker");
+  if (!own) return refuse(own.error().message);
+  const auto client = load_or_make_key_pair(settings->key_folder, "client");
+  if (!client) return refuse(client.error().message);
+  const auto allowed = load_or_make_authorized_keys(settings->key_folder, client->public_key);
+  if (!allowed) return refuse(allowed.error().message);
+  auto channel = make_bound_channel(settings->bind, *own, *allowed);
+  if (!channel) return refuse(channel.error().message);
+
+  const MonotonicClock clock;
+  std::random_device random;
+  Beacon beacon;
+  beacon.epoch = static_cast<std::uint64_t>(random()) << 32 | random();
+  beacon.host = host_name();
+  beacon.name = beacon.host + "-" + std::to_string(::getpid()) + "-" + std::to_string(beacon.epoch % 100000);
+  beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
+  beacon.public_key = own->public_key;
+  beacon.slots = settings->slots;
+
+  int ended = 0;
+  {
+    ExecutorSettings execution;
+    execution.scratch = settings->scratch + "/" + beacon.name;
+    execution.permitted_roots = settings->roots;
+    execution.trusted_prefixes = settings->trusted;
+    execution.force_direct = settings->direct;
+    Executor executor(execution, clock);
+    WorkerLoop loop(*settings, beacon, **channel, executor, clock);
+    if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
+      return refuse(written.error().message);
+    spdlog::info("worker.ready name={} endpoint={} slots={} view={} {}", beacon.name, beacon.endpoint,
+                 beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
+                 executor.mode_reason());
+    ended = loop.run();
+    remove_beacon(settings->rendezvous, beacon);
+  }
+  return ended;
+}

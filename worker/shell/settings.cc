@@ -1,0 +1,135 @@
+#include "worker/shell/settings.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+namespace extfarm {
+namespace {
+
+std::string home_folder() {
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home != '\0' ? home : "/";
+}
+
+std::string default_rendezvous() {
+  const char* named = std::getenv("EXTFARM_RENDEZVOUS");
+  return named != nullptr && *named != '\0' ? named : home_folder() + "/.extfarm/workers";
+}
+
+// The cgroup's CPU quota in whole processors; nullopt when there is none.
+std::optional<double> cgroup_processors() {
+  std::string quota;
+  double period = 0;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period && quota != "max" && period > 0) {
+    return std::atof(quota.c_str()) / period;
+  }
+  double v1_quota = -1, v1_period = 0;
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> v1_quota;
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> v1_period;
+  if (v1_quota > 0 && v1_period > 0) return v1_quota / v1_period;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_code) {
+  WorkerSettings settings;
+  settings.rendezvous = default_rendezvous();
+  settings.key_folder = home_folder() + "/.extfarm";
+  settings.scratch = "/var/tmp/extfarm-" + std::to_string(::getuid());
+  double idle_seconds = 0;
+  std::string slots = "auto", view = "auto";
+  bool version = false;
+
+  CLI::App app{
+      "extfarm-worker runs compiles for the coordinators (extfarm run) of the lab.\n"
+      "Start one on each machine that sees the shared filesystem; it announces itself in the\n"
+      "rendezvous folder and admits only the keys of ~/.extfarm/authorized_keys.\n"
+      "The first TERM, INT or USR1 lets running compiles end; the second stops them.",
+      "extfarm-worker"};
+  app.add_option("--bind", settings.bind, "Endpoint to listen on; a port of * takes any free one")
+      ->capture_default_str();
+  app.add_option("--advertise", settings.advertise, "Host name or address that others reach this machine by");
+  app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
+      ->capture_default_str();
+  app.add_option("--rendezvous", settings.rendezvous,
+                 "Folder on the shared filesystem where workers announce themselves")
+      ->capture_default_str();
+  app.add_option("--root", settings.roots,
+                 "Compiles may write (privately) only below this folder; may be repeated; default: anywhere");
+  app.add_option("--trust", settings.trusted,
+                 "Run compilers below this folder; may be repeated; default: /usr, /opt");
+  app.add_option("--scratch", settings.scratch, "Local folder for private views; not on a network filesystem")
+      ->capture_default_str();
+  app.add_option("--key-folder", settings.key_folder, "Folder of worker.key and authorized_keys")
+      ->capture_default_str();
+  app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator");
+  app.add_option("--view", view, "auto, or direct: without namespaces")
+      ->check(CLI::IsMember({"auto", "direct"}))
+      ->capture_default_str();
+  app.add_flag("--exit-with-parent", settings.exit_with_parent,
+               "End at once when the process that started this one ends");
+  app.add_flag("-q,--quiet", settings.quiet, "Say only what went wrong");
+  app.add_flag("--version", version, "Say the version and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    exit_code = app.exit(e) == 0 ? 0 : 2;
+    return failure(ErrorCode::kInvalid, "");
+  }
+  if (version) {
+    std::printf("extfarm-worker 0.1.0\n");
+    exit_code = 0;
+    return failure(ErrorCode::kInvalid, "");
+  }
+  if (slots != "auto") {
+    char* end = nullptr;
+    const long count = std::strtol(slots.c_str(), &end, 10);
+    if (*end != '\0' || count < 1 || count > 4096) {
+      exit_code = 2;
+      return failure(ErrorCode::kInvalid,
+                     "--slots is \"" + slots + "\": give a number from 1 to 4096, or auto");
+    }
+    settings.slots = static_cast<std::uint32_t>(count);
+  } else {
+    settings.slots = count_slots();
+  }
+  settings.direct = view == "direct";
+  if (idle_seconds > 0) settings.idle_exit = from_seconds(idle_seconds);
+  if (settings.roots.empty()) settings.roots = {"/"};
+  if (settings.trusted.empty()) settings.trusted = {"/usr", "/opt"};
+  return settings;
+}
+
+std::uint32_t count_slots() {
+  cpu_set_t set;
+  double count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  if (const auto quota = cgroup_processors()) count = std::min(count, *quota);
+  if (const char* slurm = std::getenv("SLURM_CPUS_ON_NODE")) {
+    if (const int allocated = std::atoi(slurm); allocated > 0) count = std::min<double>(count, allocated);
+  }
+  return static_cast<std::uint32_t>(std::max(1.0, count));
+}
+
+std::uint64_t usable_memory_bytes() {
+  std::uint64_t bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::uint64_t limit = 0;
+    if (std::ifstream(path) >> limit && limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+}  // namespace extfarm

@@ -1,0 +1,39 @@
+// What a worker was told on its command line, and what it finds out about its
+// machine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/timestamp.h"
+
+namespace extfarm {
+
+struct WorkerSettings {
+  std::string bind = "tcp://*:7170";
+  std::string advertise;   // host name others reach it by; empty: the bound address or this host's name
+  std::string rendezvous;  // folder of beacons
+  std::string key_folder;
+  std::string scratch;
+  std::vector<std::string> roots;
+  std::vector<std::string> trusted;
+  std::uint32_t slots = 0;  // 0: counted
+  bool direct = false;
+  bool exit_with_parent = false;
+  bool quiet = false;
+  std::optional<Duration> idle_exit;
+};
+
+// Reads the command line.  An int is an exit code: help was printed, or usage was wrong.
+Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_code);
+
+// min(processors this process may use, cgroup quota, SLURM_CPUS_ON_NODE), at least 1.
+std::uint32_t count_slots();
+// Total memory of this machine, or the cgroup's limit where that is less.
+std::uint64_t usable_memory_bytes();
+std::string host_name();
+
+}  // namespace extfarm

@@ -1,0 +1,259 @@
+#include "worker/shell/worker_loop.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/protocol/codec.h"
+
+namespace extfarm {
+namespace {
+
+constexpr Duration kLongestWait = std::chrono::milliseconds(500);
+
+void watch(int epoll, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  FARM_CHECK(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, BoundChannel& channel,
+                       Executor& executor, const Clock& clock)
+    : settings_(settings),
+      beacon_(beacon),
+      channel_(channel),
+      executor_(executor),
+      clock_(clock),
+      session_([&] {
+        session::SessionPolicy policy;
+        policy.slots = settings.slots;
+        return policy;
+      }()),
+      last_busy_(clock.now()) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  watch(epoll_, signals_);
+  watch(epoll_, executor_.fd());
+}
+
+WorkerLoop::~WorkerLoop() {
+  ::close(epoll_);
+  ::close(signals_);
+}
+
+int WorkerLoop::run() {
+  while (!exit_code_) {
+    channel_.wait(epoll_, time_to_wait(clock_.now()));
+    read_signals();
+    read_messages();
+    read_attempts();
+    tell(session::TimeAdvanced{});
+    for (const auto& news : channel_.take_news()) {
+      if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected)
+        continue;
+      spdlog::warn("connection.refused detail=\"{}\"", news.detail);
+    }
+    const Timestamp now = clock_.now();
+    if (session_.has_coordinators()) last_busy_ = now;
+    if (settings_.idle_exit && now - last_busy_ >= *settings_.idle_exit) {
+      spdlog::info("worker.idle seconds={:.0f}", seconds(*settings_.idle_exit));
+      exit_code_ = 0;
+    }
+  }
+  return *exit_code_;
+}
+
+Duration WorkerLoop::time_to_wait(Timestamp now) const {
+  Duration wait = kLongestWait;
+  for (const auto deadline : {session_.next_deadline(), executor_.next_deadline()}) {
+    if (deadline) wait = std::min(wait, *deadline - now);
+  }
+  return std::max(wait, Duration{0});
+}
+
+void WorkerLoop::read_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP && settings_.exit_with_parent) {
+      exit_code_ = 0;
+    } else if (draining_) {
+      spdlog::warn("worker.killed running={}", session_.running_count());
+      exit_code_ = 75;
+    } else {
+      draining_ = true;
+      spdlog::info("worker.draining running={}", session_.running_count());
+      tell(session::DrainRequested{});
+    }
+  }
+}
+
+void WorkerLoop::read_messages() {
+  while (auto envelope = channel_.receive()) {
+    auto message = protocol::decode_to_worker(envelope->bytes);
+    const auto known = peers_.find(envelope->peer);
+    if (!message) {
+      spdlog::warn("message.malformed detail=\"{}\"", message.error().message);
+      channel_.drop(envelope->peer);
+      if (known != peers_.end()) end_coordinator(known->second);
+    } else if (const auto* hello = std::get_if<protocol::Hello>(&*message)) {
+      greet(envelope->peer, *hello);
+    } else if (known != peers_.end()) {
+      handle(known->second, *message);
+    }
+  }
+}
+
+void WorkerLoop::greet(const PeerId& peer, const protocol::Hello& hello) {
+  if (hello.version != protocol::kVersion) {
+    spdlog::warn("coordinator.refused user={} host={} version={} ours={}", hello.user, hello.host,
+                 hello.version, protocol::kVersion);
+    return;
+  }
+  auto known = std::find_if(coordinators_.begin(), coordinators_.end(),
+                            [&](const auto& entry) { return entry.second.epoch == hello.coordinator_epoch; });
+  if (known == coordinators_.end()) {
+    const CoordinatorId id{next_coordinator_++};
+    known =
+        coordinators_.emplace(id, Coordinator{peer, hello.coordinator_epoch, hello.user + "@" + hello.host})
+            .first;
+    spdlog::info("coordinator.joined id={} from={}", id.value, known->second.name);
+  }
+  peers_.erase(known->second.peer);
+  known->second.peer = peer;  // another connection of the same coordinator
+  peers_[peer] = known->first;
+  tell(session::HelloReceived{known->first, hello.leases_known});
+}
+
+void WorkerLoop::handle(CoordinatorId from, const protocol::ToWorker& message) {
+  if (const auto* start = std::get_if<protocol::StartAction>(&message)) {
+    attempts_.try_emplace({from, start->lease}, Attempt{start->action, {}});
+    tell(session::StartRequested{from, start->lease});
+  } else if (const auto* revoke = std::get_if<protocol::RevokeLease>(&message)) {
+    tell(session::RevokeRequested{from, revoke->lease});
+  } else if (const auto* probe = std::get_if<protocol::ProbeToolchain>(&message)) {
+    auto toolchain = executor_.probe(probe->spec);
+    protocol::ToolchainProbed answer;
+    answer.spec = probe->spec;
+    answer.found = toolchain.has_value();
+    if (toolchain) {
+      answer.digest = toolchain->digest;
+      answer.components = toolchain->components;
+    } else {
+      answer.reason = toolchain.error().message;
+    }
+    send(from, answer);
+  } else if (const auto* fetch = std::get_if<protocol::FetchOutput>(&message)) {
+    auto bytes = executor_.read_output({from, fetch->lease}, fetch->output_index, fetch->offset_bytes,
+                                       std::min(fetch->length_bytes, protocol::kChunkBytes));
+    send(from, protocol::OutputChunk{fetch->lease, fetch->output_index, fetch->offset_bytes,
+                                     bytes.has_value(), bytes ? std::move(*bytes) : std::string{}});
+  } else if (const auto* input = std::get_if<protocol::InputBytes>(&message)) {
+    executor_.supply_input({from, input->lease}, input->path, input->found, input->bytes);
+  } else if (std::holds_alternative<protocol::Goodbye>(message)) {
+    end_coordinator(from);
+  }
+}
+
+void WorkerLoop::end_coordinator(CoordinatorId id) {
+  const auto it = coordinators_.find(id);
+  if (it == coordinators_.end()) return;
+  spdlog::info("coordinator.left id={} from={}", id.value, it->second.name);
+  tell(session::CoordinatorGone{id});
+  peers_.erase(it->second.peer);
+  coordinators_.erase(id);
+}
+
+void WorkerLoop::read_attempts() {
+  for (auto& event : executor_.take_events()) {
+    const auto it = attempts_.find(event.key);
+    if (it == attempts_.end()) continue;
+    if (event.kind == AttemptEvent::Kind::kNeedsInput) {
+      send(event.key.coordinator, protocol::NeedInput{event.key.lease, event.path});
+      continue;
+    }
+    spdlog::debug("attempt.finished lease={} outcome={} exit={} run_ms={:.0f} reason=\"{}\"",
+                  event.key.lease.value, name_of(event.outcome.outcome_class), event.outcome.exit_code,
+                  1000 * seconds(event.outcome.run_time), event.outcome.reason);
+    it->second.outcome = std::move(event.outcome);
+    tell(session::AttemptFinished{event.key.coordinator, event.key.lease});
+  }
+}
+
+void WorkerLoop::tell(const session::Event& event) {
+  for (const auto& command : session_.handle(clock_.now(), event)) carry_out(command);
+}
+
+void WorkerLoop::carry_out(const session::Command& command) {
+  if (const auto* start = std::get_if<session::StartAttempt>(&command)) {
+    const AttemptKey key{start->coordinator, start->lease};
+    const auto it = attempts_.find(key);
+    FARM_CHECK(it != attempts_.end());
+    executor_.start(key, it->second.action);
+  } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
+    executor_.forget({forget->coordinator, forget->lease});
+    attempts_.erase({forget->coordinator, forget->lease});
+  } else if (const auto* report = std::get_if<session::SendReport>(&command)) {
+    send_report(report->coordinator, report->lease);
+  } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
+    const auto it = coordinators_.find(beat->coordinator);
+    if (it == coordinators_.end()) return;
+    protocol::Heartbeat heartbeat;
+    heartbeat.worker_epoch = beacon_.epoch;
+    heartbeat.sequence = it->second.next_sequence++;
+    heartbeat.worker_name = beacon_.name;
+    heartbeat.host = beacon_.host;
+    heartbeat.slots = beat->slots;
+    heartbeat.memory_bytes = usable_memory_bytes();
+    heartbeat.draining = beat->draining;
+    heartbeat.knows_coordinator = beat->knows_coordinator;
+    for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.finished});
+    send(beat->coordinator, heartbeat);
+  } else if (std::holds_alternative<session::EndSession>(command)) {
+    exit_code_ = 0;
+  }
+}
+
+void WorkerLoop::send_report(CoordinatorId coordinator, LeaseId lease) {
+  const auto it = attempts_.find({coordinator, lease});
+  FARM_CHECK(it != attempts_.end());
+  protocol::Report report{lease, it->second.outcome, {}};
+  std::uint64_t total = 0;
+  for (const auto& output : report.outcome.attestation.outputs) total += output.size_bytes;
+  if (total <= protocol::kInlineOutputBytes) {
+    const auto& outputs = report.outcome.attestation.outputs;
+    for (std::uint32_t i = 0; i < outputs.size(); ++i) {
+      std::string bytes;
+      if (outputs[i].kind == OutputKind::kFile) {
+        auto read = executor_.read_output(it->first, i, 0, outputs[i].size_bytes);
+        if (!read) {
+          report.outcome.outcome_class = OutcomeClass::kInfrastructure;
+          report.outcome.reason = read.error().message;
+        } else {
+          bytes = std::move(*read);
+        }
+      }
+      report.inline_outputs.push_back(std::move(bytes));
+    }
+  }
+  send(coordinator, report);
+}
+
+void WorkerLoop::send(CoordinatorId to, const protocol::ToCoordinator& message) {
+  const auto it = coordinators_.find(to);
+  if (it == coordinators_.end()) return;
+  // Not delivered is no loss: heartbeats, reports and answers are asked for again.
+  static_cast<void>(channel_.send(it->second.peer, protocol::encode(message)));
+}
+
+}  // namespace extfarm

@@ -1,0 +1,68 @@
+// The worker's one loop: joins the channel, the session and the executor.
+// Has no policy of its own.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/protocol/messages.h"
+#include "common/system/clock.h"
+#include "common/transport/beacon.h"
+#include "common/transport/channel.h"
+#include "worker/execution/executor.h"
+#include "worker/session/session.h"
+#include "worker/shell/settings.h"
+
+namespace extfarm {
+
+class WorkerLoop {
+ public:
+  // `channel` is bound, `beacon` is written.
+  WorkerLoop(const WorkerSettings&, const Beacon&, BoundChannel&, Executor&, const Clock&);
+  ~WorkerLoop();
+  WorkerLoop(const WorkerLoop&) = delete;
+  WorkerLoop& operator=(const WorkerLoop&) = delete;
+  // Until drained (0), told twice to end (75), or idle for long enough (0).
+  int run();
+
+ private:
+  struct Coordinator {
+    PeerId peer;
+    std::uint64_t epoch = 0;
+    std::string name;  // user@host
+    std::uint64_t next_sequence = 1;
+  };
+  struct Attempt {
+    Action action;
+    Outcome outcome;
+  };
+  void read_signals();
+  void read_messages();
+  void handle(CoordinatorId, const protocol::ToWorker&);
+  void greet(const PeerId&, const protocol::Hello&);
+  void read_attempts();
+  void tell(const session::Event&);
+  void carry_out(const session::Command&);
+  void send(CoordinatorId, const protocol::ToCoordinator&);
+  void send_report(CoordinatorId, LeaseId);
+  void end_coordinator(CoordinatorId);
+  Duration time_to_wait(Timestamp now) const;
+
+  const WorkerSettings& settings_;
+  const Beacon& beacon_;
+  BoundChannel& channel_;
+  Executor& executor_;
+  const Clock& clock_;
+  session::Session session_;
+  std::map<PeerId, CoordinatorId> peers_;
+  std::map<CoordinatorId, Coordinator> coordinators_;
+  std::map<AttemptKey, Attempt> attempts_;
+  std::uint64_t next_coordinator_ = 1;
+  Timestamp last_busy_;
+  int signals_ = -1, epoll_ = -1;
+  bool draining_ = false;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace extfarm
