@@ -25,6 +25,7 @@ struct ProcessRequest {
   std::string cwd;
   std::string stdin_bytes;  // empty: /dev/null
   bool capture_output = true;  // false: stdout, stderr and stdin are inherited
+  bool own_group = true;       // false: stays in the caller's group, so that the terminal's Ctrl-C reaches it
   // Runs in the child between fork and exec (async-signal-safe code only);
   // an errno other than 0 stops the launch with that error.
   std::function<int()> before_exec;

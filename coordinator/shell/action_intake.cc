@@ -1,0 +1,127 @@
+#include "coordinator/shell/action_intake.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "common/compiler/command_line.h"
+#include "common/model/environment.h"
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// argv[0] as exec would find it; empty when it is nowhere.
+std::string resolve_program(const std::string& name, const std::string& cwd,
+                            const front_door::Environment& environment) {
+  if (name.find('/') != std::string::npos) return absolute_path(name, cwd);
+  const auto path = environment.find("PATH");
+  std::istringstream folders(path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, cwd);
+    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate)) return candidate;
+  }
+  return {};
+}
+
+bool lies_below(const std::string& path, const std::string& folder) {
+  return path == folder ||
+         (path.starts_with(folder) && (folder.ends_with('/') || path[folder.size()] == '/'));
+}
+
+void add_root(std::vector<std::string>& roots, const std::string& folder) {
+  for (const auto& root : roots) {
+    if (lies_below(folder, root)) return;
+  }
+  std::erase_if(roots, [&](const std::string& root) { return lies_below(root, folder); });
+  roots.push_back(folder);
+}
+
+}  // namespace
+
+std::string absolute_path(const std::string& path, const std::string& cwd) {
+  const fs::path whole = path.starts_with('/') ? fs::path(path) : fs::path(cwd) / path;
+  return whole.lexically_normal().string();
+}
+
+std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequest& request) {
+  Action action;
+  action.kind = request.kind;
+  action.group = request.group;
+  action.argv = request.argv;
+  action.cwd = request.cwd;
+  action.stdin_bytes = request.stdin_bytes;
+  action.environment = environment_that_matters(request.environment);
+  action.program = resolve_program(request.argv[0], request.cwd, request.environment);
+  if (action.program.empty()) return StaysLocal{"no program " + request.argv[0] + " on the PATH"};
+
+  for (const auto& path : request.inputs) action.inputs.push_back(absolute_path(path, request.cwd));
+  for (const auto& path : request.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
+  if (action.kind != ActionKind::kCythonize) {
+    const auto reading = read_command_line(request.argv);
+    if (reading.must_run_locally) return StaysLocal{reading.local_reason};
+    if (reading.kind == ActionKind::kOther) return StaysLocal{"it is no compiler that extfarm knows"};
+    action.kind = reading.kind;
+    for (const auto& path : reading.sources) {
+      auto absolute = absolute_path(path, request.cwd);
+      if (fs::is_regular_file(absolute)) action.inputs.push_back(std::move(absolute));
+    }
+    for (const auto& path : reading.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
+  }
+  for (auto* paths : {&action.inputs, &action.outputs}) {
+    std::vector<std::string> once;
+    for (auto& path : *paths) {
+      if (std::find(once.begin(), once.end(), path) == once.end()) once.push_back(std::move(path));
+    }
+    *paths = std::move(once);
+  }
+  for (const auto& output : action.outputs) {
+    if (fs::exists(output) && !fs::is_regular_file(output))
+      return StaysLocal{"its output " + output + " is no regular file"};
+  }
+  if (lies_below(action.cwd, root_))
+    add_root(action.view_roots, root_);
+  else
+    add_root(action.view_roots, action.cwd);
+  for (const auto& output : action.outputs)
+    add_root(action.view_roots, fs::path(output).parent_path().string());
+  for (const auto& root : action.view_roots) {
+    if (root == "/" || !fs::is_directory(root))
+      return StaysLocal{"its folder " + root + " cannot be made a private view"};
+  }
+
+  action.toolchain = request.toolchain;
+  if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
+  const auto toolchain = probe_.probe(action.toolchain);
+  if (!toolchain) return StaysLocal{toolchain.error().message};
+  action.toolchain_digest = toolchain->digest;
+  return action;
+}
+
+Digest ActionIntake::identity_of(const Action& action) {
+  Hasher hasher;
+  hasher.add_field(name_of(action.kind));
+  hasher.add_field(action.cwd);
+  hasher.add_field(action.outputs.empty() ? action.argv.back() : action.outputs.front());
+  return hasher.finish();
+}
+
+double ActionIntake::guess_seconds(const Action& action) {
+  // Seconds per MiB of source on a desktop core, rounded: only their order matters.
+  constexpr double kCompile = 8, kCythonize = 20, kLink = 0.2;
+  double bytes = 0;
+  for (const auto& input : action.inputs) {
+    std::error_code absent;
+    const auto size = fs::file_size(input, absent);
+    if (!absent) bytes += static_cast<double>(size);
+  }
+  const double rate = action.kind == ActionKind::kCompile     ? kCompile
+                      : action.kind == ActionKind::kCythonize ? kCythonize
+                                                              : kLink;
+  return 0.05 + rate * bytes / (1 << 20);
+}
+
+}  // namespace extfarm

@@ -1,0 +1,36 @@
+// Turns what a front end submits into an Action, or says why it stays local.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "common/compiler/toolchain_probe.h"
+#include "common/model/action.h"
+#include "coordinator/front_door/requests.h"
+
+namespace extfarm {
+
+struct StaysLocal {
+  std::string reason;
+};
+
+// Where a relative `path` points from `cwd`; lexically normal.
+std::string absolute_path(const std::string& path, const std::string& cwd);
+
+class ActionIntake {
+ public:
+  ActionIntake(std::string project_root, ToolchainProbe& probe)
+      : root_(std::move(project_root)), probe_(probe) {}
+  // The action has everything but its id and pinned inputs.
+  std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
+  // A stable name across builds: kind, cwd and main output.
+  static Digest identity_of(const Action&);
+  // Seconds, from source size and language, where no history is.
+  static double guess_seconds(const Action&);
+
+ private:
+  std::string root_;
+  ToolchainProbe& probe_;
+};
+
+}  // namespace extfarm

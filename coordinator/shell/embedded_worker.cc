@@ -1,0 +1,54 @@
+#include "coordinator/shell/embedded_worker.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+extern char** environ;
+
+namespace extfarm {
+
+std::string program_folder() {
+  std::error_code unreadable;
+  return std::filesystem::read_symlink("/proc/self/exe", unreadable).parent_path().string();
+}
+
+Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rendezvous,
+                                   const std::string& key_folder) {
+  ProcessRequest request;
+  request.program = program_folder() + "/extfarm-worker";
+  if (::access(request.program.c_str(), X_OK) != 0) {
+    return failure(ErrorCode::kNotFound, "cannot start the local worker: " + request.program +
+                                             " is not there; install it beside extfarm, or use --local 0");
+  }
+  request.argv = {"extfarm-worker",
+                  "--bind",
+                  "tcp://127.0.0.1:*",
+                  "--slots",
+                  std::to_string(slots),
+                  "--rendezvous",
+                  rendezvous,
+                  "--key-folder",
+                  key_folder,
+                  "--trust",
+                  "/",
+                  "--quiet",
+                  "--exit-with-parent"};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string::npos)
+      request.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  request.cwd = "/";
+  auto started = runner_.start(request);
+  if (!started) return tl::unexpected(started.error());
+  id_ = *started;
+  return {};
+}
+
+void EmbeddedWorker::stop() {
+  if (id_) runner_.stop(*id_, std::chrono::seconds(2));
+}
+
+}  // namespace extfarm

@@ -1,0 +1,447 @@
+#include "coordinator/shell/farm.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/protocol/codec.h"
+#include "coordinator/freshness/freshness.h"
+
+namespace extfarm {
+namespace {
+
+using scheduling::Answer;
+
+constexpr Duration kLongestWait = std::chrono::milliseconds(250);
+
+bool is_waited_for(const protocol::Report& report) {
+  return report.outcome.outcome_class == OutcomeClass::kSucceeded ||
+         report.outcome.outcome_class == OutcomeClass::kCommandFailed;
+}
+
+}  // namespace
+
+Farm::Farm(FarmParts parts, std::string project_root, bool force,
+           std::function<void(const std::string&)> warn,
+           std::function<void(const reporting::LoggedAttempt&)> published)
+    : parts_(parts),
+      root_(std::move(project_root)),
+      force_(force),
+      warn_(std::move(warn)),
+      on_published_(std::move(published)),
+      intake_(root_, parts.probe),
+      publications_(parts.filesystem, parts.digests,
+                    [this](WorkerId worker, const protocol::FetchOutput& fetch) {
+                      parts_.directory.send(worker, fetch);
+                    }) {}
+
+void Farm::warn_once(const std::string& message) {
+  if (warned_.insert(message).second) warn_(message);
+}
+
+void Farm::turn() {
+  turn_started_ = parts_.clock.now();
+  parts_.directory.refresh(turn_started_);
+  for (const auto& complaint : parts_.directory.take_complaints()) warn_once(complaint);
+  read_door();
+  read_messages();
+  publications_.advance(turn_started_);
+  end_publications();
+  tell(scheduling::TimeAdvanced{});
+  for (const auto& news : parts_.channel.take_news()) {
+    if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected)
+      continue;
+    warn_once(news.detail);
+  }
+  parts_.records.flush();
+}
+
+Duration Farm::time_to_wait() const {
+  Duration wait = kLongestWait;
+  if (const auto deadline = scheduler_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
+  if (!parts_.directory.has_usable()) wait = std::min<Duration>(wait, std::chrono::milliseconds(20));
+  return std::max(wait, Duration{0});
+}
+
+void Farm::read_door() {
+  for (auto& event : parts_.door.take_events()) {
+    if (auto* submitted = std::get_if<front_door::Submitted>(&event)) {
+      submit(submitted->connection, submitted->request);
+    } else if (const auto* local = std::get_if<front_door::RanLocally>(&event)) {
+      ++parts_.log.passed_through;
+      ++parts_.log.local_reasons[local->request.reason];
+    } else {
+      const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
+      std::vector<ActionId> orphans;
+      for (const auto& [id, entry] : entries_) {
+        if (entry.connection == gone && !entry.answered) orphans.push_back(id);
+      }
+      for (const auto id : orphans) tell(scheduling::ActionCancelled{id});
+    }
+  }
+}
+
+void Farm::answer_local(front_door::ConnectionId connection, const std::string& id, ActionKind,
+                        const std::string& reason) {
+  ++parts_.log.passed_through;
+  ++parts_.log.local_reasons[reason];
+  parts_.door.answer(connection, {id, "run_locally", 0, "", "", reason});
+}
+
+void Farm::submit(front_door::ConnectionId connection, front_door::SubmitRequest& request) {
+  if (parts_.log.total == 0) parts_.log.first_submission = turn_started_;
+  ++parts_.log.total;
+  auto taken = intake_.take(request);
+  if (const auto* local = std::get_if<StaysLocal>(&taken)) {
+    return answer_local(connection, request.id, request.kind, local->reason);
+  }
+  if (nobody_there_) return answer_local(connection, request.id, request.kind, "no worker is reachable");
+
+  const ActionId id{next_action_++};
+  Entry entry;
+  entry.action = std::move(std::get<Action>(taken));
+  entry.action.id = id;
+  entry.connection = connection;
+  entry.request_id = request.id;
+  entry.identity = ActionIntake::identity_of(entry.action);
+  entry.submitted = turn_started_;
+  scheduling::ActionSubmitted event;
+  event.action = id;
+  event.toolchain = entry.action.toolchain_digest;
+  for (const auto& input : entry.action.inputs) {
+    const auto producer = producers_.find(input);
+    if (producer == producers_.end()) continue;
+    const auto& made_by = entries_.at(producer->second);
+    if (!made_by.answered) event.after.push_back(producer->second);
+    entry.after.push_back(producer->second.value);
+    parts_.records.set_edge(made_by.identity, entry.identity);
+  }
+  if (!entry.action.group.empty()) {
+    auto& last = last_of_group_[entry.action.group];
+    if (last != 0 && entry.after.empty() && entry.action.kind == ActionKind::kLink)
+      entry.after.push_back(last);
+    last = id.value;
+  }
+  for (const auto& output : entry.action.outputs) producers_[output] = id;
+  if (!toolchains_.contains(event.toolchain)) {
+    toolchains_[event.toolchain] = entry.action.toolchain;
+    if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
+  }
+  event.predicted_seconds =
+      parts_.records.predicted_seconds(entry.identity).value_or(ActionIntake::guess_seconds(entry.action));
+  event.tail_seconds = parts_.records.tail_seconds(entry.identity);
+  entries_.emplace(id, std::move(entry));
+  tell(event);
+}
+
+void Farm::read_messages() {
+  while (auto envelope = parts_.channel.receive()) {
+    auto message = protocol::decode_to_coordinator(envelope->bytes);
+    if (!message) {
+      warn_once("worker " + envelope->peer + " sent a message that cannot be read (" +
+                message.error().message + "); it is not used any more. Is the same extfarm installed there?");
+      parts_.channel.drop(envelope->peer);
+      continue;
+    }
+    if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&*message)) {
+      handle_heartbeat(envelope->peer, *heartbeat);
+      continue;
+    }
+    const auto* worker = parts_.directory.find(envelope->peer);
+    if (worker == nullptr) continue;
+    const WorkerId from = worker->id;
+    if (const auto* probed = std::get_if<protocol::ToolchainProbed>(&*message))
+      handle_toolchain(from, *probed);
+    else if (auto* report = std::get_if<protocol::Report>(&*message))
+      handle_report(from, std::move(*report));
+    else if (auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
+      publications_.receive(turn_started_, from, std::move(*chunk));
+    else if (const auto* need = std::get_if<protocol::NeedInput>(&*message))
+      handle_need(from, *need);
+    end_publications();
+  }
+}
+
+void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heartbeat) {
+  const auto sighting = parts_.directory.see(turn_started_, peer, heartbeat);
+  if (sighting.lost) {
+    publications_.lose(*sighting.lost);
+    end_publications();
+    tell(scheduling::WorkerLost{*sighting.lost});
+  }
+  if (sighting.worker == nullptr) return;
+  nobody_there_ = false;
+  const WorkerId id = sighting.worker->id;
+  if (sighting.joined) tell(scheduling::WorkerJoined{id, sighting.worker->is_local});
+  scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}};
+  for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.finished});
+  tell(event);
+}
+
+void Farm::handle_toolchain(WorkerId from, const protocol::ToolchainProbed& probed) {
+  for (const auto& [digest, spec] : toolchains_) {
+    if (spec != probed.spec) continue;
+    const bool same = probed.found && probed.digest == digest;
+    if (!same) {
+      std::string what = probed.found ? "it differs" : probed.reason;
+      for (const auto& theirs : probed.components) {
+        for (const auto& ours : own_toolchains_[digest].components) {
+          if (ours.name == theirs.name && ours.digest != theirs.digest) what = theirs.path + " differs";
+        }
+      }
+      ++parts_.log.toolchain_differs;
+      warn_once("worker " + parts_.directory.find(from)->name + " is not used for " + spec.driver + ": " +
+                what + "; install the same version there");
+    }
+    tell(scheduling::ToolchainReported{from, digest, same});
+  }
+}
+
+void Farm::handle_report(WorkerId from, protocol::Report report) {
+  const auto it = attempts_.find(report.lease);
+  scheduling::OutcomeReceived event{from, report.lease, report.outcome.outcome_class, report.outcome.run_time,
+                                    report.outcome.reason};
+  if (it != attempts_.end() && it->second.worker == from && !it->second.has_report) {
+    it->second.finished = turn_started_;
+    it->second.has_report = true;
+    it->second.report = std::move(report);
+    if (!is_waited_for(it->second.report)) {
+      if (event.outcome == OutcomeClass::kInputsDiffer) ++parts_.log.inputs_differ;
+      log_attempt(event.lease, it->second, name_of(event.outcome), false, 0);
+    }
+  }
+  tell(event);
+}
+
+void Farm::handle_need(WorkerId from, const protocol::NeedInput& need) {
+  const auto it = attempts_.find(need.lease);
+  if (it == attempts_.end() || it->second.worker != from) return;
+  const auto& pinned = entries_.at(it->second.action).action.pinned;
+  const bool asked_for =
+      std::any_of(pinned.begin(), pinned.end(), [&](const auto& p) { return p.path == need.path; });
+  protocol::InputBytes answer{need.lease, need.path, false, {}};
+  if (asked_for) {
+    if (auto bytes = parts_.filesystem.read(need.path)) {
+      answer.found = true;
+      answer.bytes = std::move(*bytes);
+    }
+  }
+  parts_.directory.send(from, answer);
+}
+
+void Farm::end_publications() {
+  for (const auto& end : publications_.take_ends()) {
+    const auto it = attempts_.find(end.lease);
+    FARM_CHECK(it != attempts_.end());
+    Attempt& attempt = it->second;
+    Entry& entry = entries_.at(attempt.action);
+    const auto& outcome = attempt.report.outcome;
+    if (end.failure) {
+      if (*end.failure == OutcomeClass::kInputsDiffer) {
+        ++parts_.log.inputs_differ;
+        const auto* worker = parts_.directory.find(attempt.worker);
+        warn_once("a result of worker " + worker->name + " was rejected: " + end.reason);
+      }
+      log_attempt(end.lease, attempt, name_of(*end.failure), false, 0);
+      tell(scheduling::PublicationFailed{end.lease, *end.failure, end.reason});
+      continue;
+    }
+    for (const auto& output : outcome.attestation.outputs) {
+      if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
+    }
+    if (outcome.outcome_class == OutcomeClass::kSucceeded) {
+      parts_.records.set_published(
+          entry.identity, {freshness::fingerprint_of_command(entry.action), outcome.attestation.inputs,
+                           outcome.attestation.outputs, outcome.stdout_bytes, outcome.stderr_bytes});
+    }
+    log_attempt(end.lease, attempt, name_of(outcome.outcome_class), true, end.bytes_returned);
+    tell(scheduling::OutputsPublished{end.lease});
+  }
+}
+
+void Farm::tell(const scheduling::Event& event) {
+  for (const auto& command : scheduler_.handle(parts_.clock.now(), event)) carry_out(command);
+}
+
+void Farm::carry_out(const scheduling::Command& command) {
+  if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
+    check_freshness(check->action);
+  } else if (const auto* ask = std::get_if<scheduling::AskToolchain>(&command)) {
+    parts_.directory.send(ask->worker, protocol::ProbeToolchain{toolchains_.at(ask->toolchain)});
+  } else if (const auto* send = std::get_if<scheduling::SendAction>(&command)) {
+    send_action(*send);
+  } else if (const auto* revoke = std::get_if<scheduling::RevokeLease>(&command)) {
+    if (auto* worker = parts_.directory.find(revoke->worker)) worker->leases.erase(revoke->lease);
+    parts_.directory.send(revoke->worker, protocol::RevokeLease{revoke->lease});
+  } else if (const auto* publish = std::get_if<scheduling::PublishOutputs>(&command)) {
+    publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
+                        attempts_.at(publish->lease).report);
+  } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
+    std::uint64_t memory = 0;
+    for (const auto& [lease, attempt] : attempts_) {
+      if (attempt.action == record->action && attempt.has_report)
+        memory = attempt.report.outcome.peak_memory_bytes;
+    }
+    parts_.records.add_run(entries_.at(record->action).identity, seconds(record->run_time), memory);
+  } else {
+    answer(std::get<scheduling::AnswerFrontEnd>(command));
+  }
+}
+
+void Farm::check_freshness(ActionId id) {
+  const Entry& entry = entries_.at(id);
+  freshness::Verdict verdict{false, "forced"};
+  if (!force_) {
+    const auto published = parts_.records.published(entry.identity);
+    freshness::Recorded recorded;
+    if (published) recorded = {published->fingerprint_of_command, published->inputs, published->outputs};
+    verdict = freshness::judge(entry.action, published ? &recorded : nullptr, parts_.digests);
+  }
+  if (!verdict.fresh) parts_.log.rebuilt_reasons[title_of(entry.action)] = verdict.reason;
+  tell(scheduling::FreshnessChecked{id, verdict.fresh});
+}
+
+void Farm::send_action(const scheduling::SendAction& send) {
+  auto& entry = entries_.at(send.action);
+  entry.action.pinned.clear();
+  for (const auto& input : entry.action.inputs) {
+    if (const auto it = published_.find(input); it != published_.end())
+      entry.action.pinned.push_back({input, it->second});
+  }
+  auto* worker = parts_.directory.find(send.worker);
+  FARM_CHECK(worker != nullptr);
+  Attempt attempt;
+  attempt.action = send.action;
+  attempt.worker = send.worker;
+  attempt.sent = parts_.clock.now();
+  attempt.lane = free_lane(send.worker);
+  attempts_.emplace(send.lease, std::move(attempt));
+  worker->leases.insert(send.lease);
+  parts_.directory.send(send.worker, protocol::StartAction{send.lease, entry.action});
+  parts_.log.dispatch_ms.push_back(1000 * seconds(parts_.clock.now() - turn_started_));
+}
+
+std::uint32_t Farm::free_lane(WorkerId worker) const {
+  std::set<std::uint32_t> taken;
+  for (const auto& [lease, attempt] : attempts_) {
+    if (attempt.worker == worker && !attempt.has_report) taken.insert(attempt.lane);
+  }
+  std::uint32_t lane = 0;
+  while (taken.contains(lane)) ++lane;
+  return lane;
+}
+
+void Farm::answer(const scheduling::AnswerFrontEnd& command) {
+  Entry& entry = entries_.at(command.action);
+  if (entry.answered) return;
+  entry.answered = true;
+  front_door::AnswerMessage message;
+  message.id = entry.request_id;
+  message.reason = command.reason;
+  switch (command.answer) {
+    case Answer::kBuilt:
+    case Answer::kCommandFailed: {
+      const auto& outcome = attempts_.at(command.lease).report.outcome;
+      message.result = command.answer == Answer::kBuilt ? "built" : "failed";
+      message.exit_code = outcome.exit_code;
+      message.stdout_bytes = outcome.stdout_bytes;
+      message.stderr_bytes = outcome.stderr_bytes;
+      break;
+    }
+    case Answer::kFresh: {
+      message.result = "fresh";
+      if (const auto published = parts_.records.published(entry.identity)) {
+        message.stdout_bytes = published->stdout_bytes;
+        message.stderr_bytes = published->stderr_bytes;
+        for (const auto& output : published->outputs) published_[output.path] = output.digest;
+      }
+      break;
+    }
+    case Answer::kRunLocally:
+      nobody_there_ = nobody_there_ || !parts_.directory.has_usable();
+      if (nobody_there_) warn_once("no worker is reachable (" + command.reason + "); building locally");
+      return answer_local(entry.connection, entry.request_id, entry.action.kind, command.reason);
+    case Answer::kDependencyFailed:
+      message.result = "failed";
+      message.exit_code = 1;
+      break;
+    case Answer::kCancelled:
+      message.result = "cancelled";
+      break;
+  }
+  parts_.door.answer(entry.connection, message);
+  std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+}
+
+void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bool counted,
+                       std::uint64_t bytes_returned) {
+  const Entry& entry = entries_.at(attempt.action);
+  const auto* worker = parts_.directory.find(attempt.worker);
+  reporting::LoggedAttempt logged;
+  logged.action = attempt.action.value;
+  logged.group = entry.action.group;
+  logged.kind = name_of(entry.action.kind);
+  logged.title = title_of(entry.action);
+  logged.worker = worker->name;
+  logged.host = worker->host;
+  logged.slot = attempt.lane;
+  logged.submitted = entry.submitted;
+  logged.sent = attempt.sent;
+  logged.finished = attempt.finished;
+  logged.published = parts_.clock.now();
+  logged.run_time = attempt.report.outcome.run_time;
+  logged.cpu_time = attempt.report.outcome.cpu_time;
+  logged.bytes_returned = bytes_returned;
+  logged.outcome = outcome;
+  logged.counted = counted;
+  logged.after = entry.after;
+  parts_.log.bytes_returned += bytes_returned;
+  parts_.log.last_publication = logged.published;
+  if (counted) on_published_(logged);
+  parts_.log.attempts.push_back(std::move(logged));
+}
+
+std::string Farm::title_of(const Action& action) const {
+  std::string title = action.outputs.empty() ? action.argv.back() : action.outputs.front();
+  if (title.starts_with(root_ + "/")) title = title.substr(root_.size() + 1);
+  return title;
+}
+
+std::vector<std::pair<std::string, double>> Farm::running() const {
+  std::vector<std::pair<std::string, double>> out;
+  for (const auto& [lease, attempt] : attempts_) {
+    if (attempt.has_report) continue;
+    out.emplace_back(title_of(entries_.at(attempt.action).action),
+                     seconds(parts_.clock.now() - attempt.sent));
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  return out;
+}
+
+void Farm::cancel_all() {
+  std::vector<ActionId> waiting;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.answered) waiting.push_back(id);
+  }
+  for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
+  parts_.directory.say_goodbye();
+}
+
+void Farm::finish_log() {
+  auto& log = parts_.log;
+  const auto counts = scheduler_.counts();
+  log.fresh = counts.fresh;
+  log.failed = counts.failed;
+  log.on_workers = counts.on_workers;
+  log.retried = counts.retried;
+  for (const auto& [id, worker] : parts_.directory.workers()) {
+    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, false};
+    for (const auto& attempt : log.attempts) {
+      if (attempt.worker != worker.name || !attempt.counted) continue;
+      ++logged.actions;
+      logged.run_seconds += seconds(attempt.run_time);
+    }
+    log.workers.push_back(logged);
+  }
+}
+
+}  // namespace extfarm

@@ -1,0 +1,113 @@
+// Joins the front door, the scheduler, the workers and the records for one
+// build.  Carries out commands; decides nothing itself.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/compiler/toolchain_probe.h"
+#include "common/system/clock.h"
+#include "coordinator/front_door/front_door.h"
+#include "coordinator/records/records.h"
+#include "coordinator/reporting/build_log.h"
+#include "coordinator/scheduling/scheduler.h"
+#include "coordinator/shell/action_intake.h"
+#include "coordinator/shell/publication.h"
+#include "coordinator/shell/worker_directory.h"
+
+namespace extfarm {
+
+struct FarmParts {
+  front_door::FrontDoor& door;
+  ConnectingChannel& channel;
+  WorkerDirectory& directory;
+  ToolchainProbe& probe;
+  Filesystem& filesystem;
+  DigestCache& digests;
+  records::Records& records;
+  const Clock& clock;
+  reporting::BuildLog& log;
+};
+
+class Farm {
+ public:
+  // `warn` gets each message for the user once.
+  Farm(FarmParts, std::string project_root, bool force, std::function<void(const std::string&)> warn,
+       std::function<void(const reporting::LoggedAttempt&)> published);
+  Farm(const Farm&) = delete;
+  Farm& operator=(const Farm&) = delete;
+
+  // Reads all that has arrived and carries out what follows from it.
+  void turn();
+  // How long a wait may last before turn() must run again.
+  Duration time_to_wait() const;
+  // Every action still waited for is answered as cancelled, every lease revoked.
+  void cancel_all();
+  void finish_log();
+  scheduling::Scheduler::Counts counts() const { return scheduler_.counts(); }
+  // Titles of what runs now, longest first, with seconds.
+  std::vector<std::pair<std::string, double>> running() const;
+
+ private:
+  struct Entry {
+    Action action;
+    front_door::ConnectionId connection;
+    std::string request_id;
+    Digest identity;
+    Timestamp submitted;
+    bool answered = false;
+    std::vector<std::uint64_t> after;
+  };
+  struct Attempt {  // a lease from SendAction on
+    ActionId action;
+    WorkerId worker;
+    Timestamp sent, finished;
+    std::uint32_t lane = 0;
+    protocol::Report report;
+    bool has_report = false;
+  };
+
+  void read_door();
+  void submit(front_door::ConnectionId, front_door::SubmitRequest&);
+  void answer_local(front_door::ConnectionId, const std::string& id, ActionKind, const std::string& reason);
+  void read_messages();
+  void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
+  void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);
+  void handle_report(WorkerId, protocol::Report);
+  void handle_need(WorkerId, const protocol::NeedInput&);
+  void end_publications();
+  void tell(const scheduling::Event&);
+  void carry_out(const scheduling::Command&);
+  void check_freshness(ActionId);
+  void send_action(const scheduling::SendAction&);
+  void answer(const scheduling::AnswerFrontEnd&);
+  void log_attempt(LeaseId, Attempt&, const std::string& outcome, bool counted, std::uint64_t bytes_returned);
+  void warn_once(const std::string& message);
+  std::string title_of(const Action&) const;
+  std::uint32_t free_lane(WorkerId) const;
+
+  FarmParts parts_;
+  std::string root_;
+  bool force_;
+  std::function<void(const std::string&)> warn_;
+  std::function<void(const reporting::LoggedAttempt&)> on_published_;
+  ActionIntake intake_;
+  scheduling::Scheduler scheduler_;
+  Publications publications_;
+  std::map<ActionId, Entry> entries_;
+  std::map<LeaseId, Attempt> attempts_;
+  std::map<Digest, ToolchainSpec> toolchains_;
+  std::map<Digest, Toolchain> own_toolchains_;
+  std::map<std::string, ActionId> producers_;  // output path → the action of this build that makes it
+  std::map<std::string, Digest> published_;    // output path → its bytes as published by this build
+  std::map<std::string, std::uint64_t> last_of_group_;
+  std::set<std::string> warned_;
+  std::uint64_t next_action_ = 1;
+  Timestamp turn_started_;
+  bool nobody_there_ = false;  // a wait for workers was in vain; until the next heartbeat nobody waits again
+};
+
+}  // namespace extfarm

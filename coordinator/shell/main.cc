@@ -1,0 +1,132 @@
+// extfarm: reads the command line and hands over.
+#include <sched.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+
+#include "common/transport/beacon.h"
+#include "common/transport/keys.h"
+#include "coordinator/shell/run_build.h"
+
+namespace {
+
+using namespace extfarm;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::uint32_t core_count() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<std::uint32_t>(CPU_COUNT(&set)) : 1;
+}
+
+int run_without_farm(const std::vector<std::string>& command) {
+  std::vector<char*> argv;
+  for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  std::fprintf(stderr, "extfarm: %s: %s\n", argv[0], std::strerror(errno));
+  return errno == ENOENT ? 127 : 126;
+}
+
+int show_keys(const std::string& folder) {
+  const auto client = load_or_make_key_pair(folder, "client");
+  const auto worker = load_or_make_key_pair(folder, "worker");
+  for (const auto* key : {&client, &worker}) {
+    if (*key) continue;
+    std::fprintf(stderr, "extfarm: %s\n", key->error().message.c_str());
+    return 78;
+  }
+  if (const auto allowed = load_or_make_authorized_keys(folder, client->public_key); !allowed) {
+    std::fprintf(stderr, "extfarm: %s\n", allowed.error().message.c_str());
+    return 78;
+  }
+  std::printf("client key  %s\nworker key  %s\n", client->public_key.c_str(), worker->public_key.c_str());
+  std::printf(
+      "To let this client use another user's workers, add its client key as a line to\n"
+      "~/.extfarm/authorized_keys there.\n");
+  return 0;
+}
+
+int show_workers(const std::string& rendezvous) {
+  const auto reading = read_beacons(rendezvous);
+  for (const auto& complaint : reading.complaints) std::fprintf(stderr, "extfarm: %s\n", complaint.c_str());
+  for (const auto& beacon : reading.beacons) {
+    std::printf("%-20s %-28s %3u slots  %s\n", beacon.host.c_str(), beacon.endpoint.c_str(), beacon.slots,
+                beacon.name.c_str());
+  }
+  if (reading.beacons.empty()) {
+    std::printf("No worker has announced itself in %s.\nStart one on each lab machine: extfarm-worker\n",
+                rendezvous.c_str());
+  }
+  return 0;
+}
+
+void split_words(const std::string& text, std::vector<std::string>& out) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;) out.push_back(word);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  RunOptions options;
+  options.key_folder = home_folder() + "/.extfarm";
+  options.rendezvous = variable("EXTFARM_RENDEZVOUS").empty() ? home_folder() + "/.extfarm/workers"
+                                                              : variable("EXTFARM_RENDEZVOUS");
+  std::string jobs, workers = variable("EXTFARM_WORKERS"), local;
+
+  CLI::App app{
+      "extfarm builds the C, C++, Cython and Fortran extensions of a project on every machine in the lab.\n"
+      "  extfarm run -- python3 setup.py build_ext --inplace\n"
+      "gives the same bytes as the command alone, sooner. Start extfarm-worker on each lab machine\n"
+      "that sees the shared filesystem; without any, the build runs on this machine's cores.",
+      "extfarm"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "extfarm " EXTFARM_VERSION);
+  auto* run = app.add_subcommand("run", "Run a build; its compiles go to the workers");
+  run->add_flag("-q,--quiet", options.quiet, "Add not one byte to the command's own output");
+  run->add_flag("-v,--verbose", options.verbose, "A line for each action");
+  run->add_flag("--force", options.force,
+                "Run every action that is asked for, also those that are up to date");
+  run->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores");
+  run->add_option("--local", local, "The same; 0 starts no local worker");
+  run->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
+      ->capture_default_str();
+  run->add_option("--workers", workers,
+                  "Endpoints, separated by spaces, in place of all that announce themselves");
+  run->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
+  run->add_option("command", options.command, "The build's command, after --")->required();
+  run->positionals_at_end();
+  auto* keys = app.add_subcommand("keys", "Show this user's public keys; makes them at first");
+  keys->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
+  auto* status = app.add_subcommand("status", "List the workers that have announced themselves");
+  status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  if (keys->parsed()) return show_keys(options.key_folder);
+  if (status->parsed()) return show_workers(options.rendezvous);
+  if (!variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
+
+  split_words(workers, options.workers);
+  options.project_root = std::filesystem::current_path().string();
+  if (local == "0") {
+    options.local_slots = 0;
+  } else {
+    options.local_slots =
+        local_slots_from(local.empty() ? jobs : local, variable("EXTFARM_JOBS"), variable("MAKE"),
+                         variable("MAKEFLAGS"), core_count(), options.warnings);
+  }
+  return run_build(options);
+}

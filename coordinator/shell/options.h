@@ -1,0 +1,33 @@
+// The command line of `extfarm run`, with the environment's say in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace extfarm {
+
+struct RunOptions {
+  std::vector<std::string> command;
+  bool quiet = false, verbose = false, force = false;
+  std::uint32_t local_slots = 0;
+  std::string rendezvous;            // folder of beacons
+  std::vector<std::string> workers;  // endpoints named instead of the folder
+  std::string key_folder;
+  std::string project_root;           // absolute; holds .extfarm/
+  std::vector<std::string> warnings;  // about numbers that were capped or could not be read
+};
+
+// Local slots from -j / EXTFARM_JOBS / MAKE="make -jN" / MAKEFLAGS, else the cores.
+// More than twice the cores is capped with a warning, a bad number means one.
+std::uint32_t local_slots_from(const std::string& flag, const std::string& extfarm_jobs,
+                               const std::string& make, const std::string& makeflags,
+                               std::uint32_t core_count, std::vector<std::string>& warnings);
+
+std::string home_folder();
+std::string host_name();
+std::string user_name();
+
+}  // namespace extfarm

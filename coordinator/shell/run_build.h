@@ -1,0 +1,12 @@
+// `extfarm run -- CMD`: the coordinator for as long as CMD runs.
+#pragma once
+
+#include "coordinator/shell/options.h"
+
+namespace extfarm {
+
+// Returns the exit code for the shell: the command's own, or 75 (farm trouble
+// worth a retry), 78 (configuration or key).
+int run_build(const RunOptions&);
+
+}  // namespace extfarm

@@ -1,0 +1,142 @@
+#include "coordinator/shell/worker_directory.h"
+
+#include <algorithm>
+
+#include "common/protocol/codec.h"
+
+namespace extfarm {
+namespace {
+
+constexpr Duration kReadAgainAfter = std::chrono::milliseconds(500);
+constexpr Duration kHelloEvery = std::chrono::seconds(1);
+constexpr Duration kFirstHelloEvery = std::chrono::milliseconds(50);  // until the worker answers
+
+}  // namespace
+
+WorkerDirectory::WorkerDirectory(DirectorySettings settings, ConnectingChannel& channel)
+    : settings_(std::move(settings)), channel_(channel) {}
+
+void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
+  if (folder.empty()) return;
+  auto reading = read_beacons(folder);
+  for (auto& complaint : reading.complaints) {
+    if (complained_.insert(complaint).second) complaints_.push_back(complaint);
+  }
+  for (const auto& beacon : reading.beacons) {
+    if (contacts_.contains(beacon.name)) continue;
+    if (beacon.protocol_version != protocol::kVersion) {
+      auto text = "worker " + beacon.name + " speaks protocol version " +
+                  std::to_string(beacon.protocol_version) + ", this coordinator " +
+                  std::to_string(protocol::kVersion) + "; install the same extfarm on both";
+      if (complained_.insert(text).second) complaints_.push_back(text);
+      continue;
+    }
+    const auto& named = settings_.endpoints;
+    if (!is_local && !named.empty() && std::find(named.begin(), named.end(), beacon.endpoint) == named.end())
+      continue;
+    const auto peer = channel_.connect(beacon.name, beacon.endpoint, beacon.public_key);
+    if (peer) {
+      contacts_[*peer] = {beacon, is_local, {}, false};
+    } else if (complained_.insert(peer.error().message).second) {
+      complaints_.push_back(peer.error().message);
+    }
+  }
+}
+
+void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
+  const bool answered = current_.contains(peer);
+  if (contact.hello_said && now - contact.last_hello < (answered ? kHelloEvery : kFirstHelloEvery)) return;
+  protocol::Hello hello;
+  hello.coordinator_epoch = settings_.epoch;
+  hello.host = settings_.host;
+  hello.user = settings_.user;
+  if (answered) {
+    const auto& leases = workers_.at(current_.at(peer)).leases;
+    hello.leases_known.assign(leases.begin(), leases.end());
+  }
+  if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) == SendStatus::kAccepted) {
+    contact.last_hello = now;
+    contact.hello_said = true;
+  }
+}
+
+void WorkerDirectory::refresh(Timestamp now) {
+  if (!last_reading_ || now - *last_reading_ >= kReadAgainAfter) {
+    last_reading_ = now;
+    read_folder(settings_.local_rendezvous, true);
+    read_folder(settings_.rendezvous, false);
+    for (const auto& endpoint : settings_.endpoints) {
+      const bool known = std::any_of(contacts_.begin(), contacts_.end(), [&](const auto& entry) {
+        return entry.second.beacon.endpoint == endpoint;
+      });
+      if (known) continue;
+      Beacon beacon;
+      beacon.name = endpoint;
+      beacon.endpoint = endpoint;
+      const auto peer = channel_.connect(endpoint, endpoint, settings_.own_worker_key);
+      if (peer) {
+        contacts_[*peer] = {beacon, false, {}, false};
+      } else if (complained_.insert(peer.error().message).second) {
+        complaints_.push_back(peer.error().message);
+      }
+    }
+  }
+  for (auto& [peer, contact] : contacts_) say_hello(now, peer, contact);
+}
+
+WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
+                                               const protocol::Heartbeat& heartbeat) {
+  Sighting sighting;
+  const auto contact = contacts_.find(peer);
+  if (contact == contacts_.end() || heartbeat.version != protocol::kVersion || !heartbeat.knows_coordinator) {
+    return sighting;
+  }
+  auto current = current_.find(peer);
+  if (current != current_.end() && workers_.at(current->second).epoch != heartbeat.worker_epoch) {
+    sighting.lost = current->second;
+    current_.erase(current);
+    current = current_.end();
+  }
+  if (current == current_.end()) {
+    KnownWorker worker;
+    worker.id = WorkerId{next_worker_++};
+    worker.peer = peer;
+    worker.name = heartbeat.worker_name;
+    worker.host = heartbeat.host;
+    worker.epoch = heartbeat.worker_epoch;
+    worker.is_local = contact->second.is_local;
+    current = current_.emplace(peer, worker.id).first;
+    workers_.emplace(worker.id, worker);
+    sighting.joined = true;
+  }
+  sighting.worker = &workers_.at(current->second);
+  sighting.worker->slots = std::max(sighting.worker->slots, heartbeat.slots);
+  return sighting;
+}
+
+KnownWorker* WorkerDirectory::find(WorkerId id) {
+  const auto it = workers_.find(id);
+  return it == workers_.end() ? nullptr : &it->second;
+}
+
+KnownWorker* WorkerDirectory::find(const PeerId& peer) {
+  const auto it = current_.find(peer);
+  return it == current_.end() ? nullptr : find(it->second);
+}
+
+void WorkerDirectory::send(WorkerId id, const protocol::ToWorker& message) {
+  const auto* worker = find(id);
+  const auto current = worker == nullptr ? current_.end() : current_.find(worker->peer);
+  if (current == current_.end() || current->second != id) return;  // an earlier life
+  static_cast<void>(channel_.send(worker->peer, protocol::encode(message)));
+}
+
+void WorkerDirectory::say_goodbye() {
+  for (const auto& [peer, contact] : contacts_) {
+    static_cast<void>(channel_.send(peer, protocol::encode(protocol::ToWorker{protocol::Goodbye{}})));
+  }
+}
+
+std::vector<std::string> WorkerDirectory::take_complaints() { return std::exchange(complaints_, {}); }
+
+}  // namespace extfarm

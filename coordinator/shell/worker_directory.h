@@ -1,0 +1,83 @@
+// Finds workers by their beacons, keeps a connection to each, and knows which
+// peer is which worker in which life.  Decides nothing about actions.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/strong_id.h"
+#include "common/base/timestamp.h"
+#include "common/protocol/messages.h"
+#include "common/transport/beacon.h"
+#include "common/transport/channel.h"
+
+namespace extfarm {
+
+struct KnownWorker {
+  WorkerId id;
+  PeerId peer;
+  std::string name, host;
+  std::uint64_t epoch = 0;
+  std::uint32_t slots = 0;
+  bool is_local = false;
+  std::set<LeaseId> leases;  // sent and not yet revoked
+};
+
+struct DirectorySettings {
+  std::string local_rendezvous;  // of the embedded worker
+  std::string rendezvous;
+  std::vector<std::string> endpoints;  // when not empty, only workers at these
+  std::string own_worker_key;          // public; for endpoints without a beacon
+  std::string user, host;
+  std::uint64_t epoch = 0;
+};
+
+class WorkerDirectory {
+ public:
+  WorkerDirectory(DirectorySettings, ConnectingChannel&);
+
+  // Reads the folders (at most every two seconds) and says hello where due.
+  void refresh(Timestamp now);
+  // What a heartbeat means: who joined, who was lost by it.
+  struct Sighting {
+    KnownWorker* worker = nullptr;  // null: not usable yet
+    std::optional<WorkerId> lost;   // an earlier life at the same peer
+    bool joined = false;
+  };
+  Sighting see(Timestamp now, const PeerId&, const protocol::Heartbeat&);
+  KnownWorker* find(WorkerId);
+  KnownWorker* find(const PeerId&);
+  void send(WorkerId, const protocol::ToWorker&);
+  void say_goodbye();
+  // Every worker ever seen in this build.
+  const std::map<WorkerId, KnownWorker>& workers() const { return workers_; }
+  bool has_usable() const { return !current_.empty(); }
+  std::vector<std::string> take_complaints();
+  // Beacons of this host's own embedded worker seen?
+  bool is_contacting() const { return !contacts_.empty(); }
+
+ private:
+  struct Contact {
+    Beacon beacon;
+    bool is_local = false;
+    Timestamp last_hello;
+    bool hello_said = false;
+  };
+  void read_folder(const std::string& folder, bool is_local);
+  void say_hello(Timestamp now, const PeerId&, Contact&);
+
+  DirectorySettings settings_;
+  ConnectingChannel& channel_;
+  std::map<PeerId, Contact> contacts_;
+  std::map<PeerId, WorkerId> current_;
+  std::map<WorkerId, KnownWorker> workers_;
+  std::set<std::string> complained_;
+  std::vector<std::string> complaints_;
+  std::uint64_t next_worker_ = 1;
+  std::optional<Timestamp> last_reading_;
+};
+
+}  // namespace extfarm
