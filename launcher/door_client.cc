@@ -1,0 +1,120 @@
+#include "launcher/door_client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "common/model/byte_strings.h"
+#include "common/model/environment.h"
+
+extern char** environ;
+
+namespace extfarm {
+namespace {
+
+using nlohmann::json;
+
+// A connected stream, closed at the end of its life.
+class Connection {
+ public:
+  explicit Connection(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return;
+    ::close(fd_);
+    fd_ = -1;
+  }
+  ~Connection() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  bool is_open() const { return fd_ >= 0; }
+  bool send(const std::string& line) {
+    for (std::size_t at = 0; at < line.size();) {
+      const ssize_t n = ::send(fd_, line.data() + at, line.size() - at, MSG_NOSIGNAL);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      at += static_cast<std::size_t>(n);
+    }
+    return true;
+  }
+  std::optional<std::string> receive_line() {
+    for (;;) {
+      if (const auto end = buffer_.find('\n'); end != std::string::npos) {
+        std::string line = buffer_.substr(0, end);
+        buffer_.erase(0, end + 1);
+        return line;
+      }
+      char bytes[64 << 10];
+      const ssize_t n = ::read(fd_, bytes, sizeof bytes);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return std::nullopt;
+      buffer_.append(bytes, static_cast<std::size_t>(n));
+    }
+  }
+
+ private:
+  int fd_ = -1;
+  std::string buffer_;
+};
+
+json environment_as_json() {
+  json out = json::object();
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) continue;
+    const auto name = text.substr(0, equals);
+    if (environment_matters(name)) out[name] = bytes_to(text.substr(equals + 1));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<DoorAnswer> ask_coordinator(const std::string& socket_path,
+                                          const std::vector<std::string>& argv) {
+  Connection connection(socket_path);
+  if (!connection.is_open()) return std::nullopt;
+  const json hello{{"op", "hello"},
+                   {"version", 1},
+                   {"client", "extfarm-cc"},
+                   {"pid", ::getpid()},
+                   {"environment", environment_as_json()}};
+  json words = json::array();
+  for (const auto& word : argv) words.push_back(bytes_to(word));
+  const json submit{{"op", "submit"},
+                    {"id", "1"},
+                    {"kind", "other"},
+                    {"argv", words},
+                    {"cwd", bytes_to(std::filesystem::current_path().string())}};
+  if (!connection.send(hello.dump() + "\n" + submit.dump() + "\n")) return std::nullopt;
+  try {
+    while (const auto line = connection.receive_line()) {
+      const json message = json::parse(*line);
+      if (message.at("op") == "error") return std::nullopt;
+      if (message.at("op") != "answer") continue;
+      DoorAnswer answer;
+      const auto result = message.at("result").get<std::string>();
+      answer.run_locally = result == "run_locally";
+      answer.exit_code = result == "cancelled" ? 130 : message.at("exit_code").get<int>();
+      answer.stdout_bytes = bytes_from(message.at("stdout"));
+      answer.stderr_bytes = bytes_from(message.at("stderr"));
+      return answer;
+    }
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace extfarm
