@@ -1,0 +1,194 @@
+// The other half of Farm: what it does when the scheduler asks for it.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "coordinator/freshness/freshness.h"
+#include "coordinator/shell/farm.h"
+
+namespace extfarm {
+
+using scheduling::Answer;
+
+void Farm::carry_out(const scheduling::Command& command) {
+  if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
+    check_freshness(check->action);
+  } else if (const auto* ask = std::get_if<scheduling::AskToolchain>(&command)) {
+    parts_.directory.send(ask->worker, protocol::ProbeToolchain{toolchains_.at(ask->toolchain)});
+  } else if (const auto* send = std::get_if<scheduling::SendAction>(&command)) {
+    send_action(*send);
+  } else if (const auto* revoke = std::get_if<scheduling::RevokeLease>(&command)) {
+    if (auto* worker = parts_.directory.find(revoke->worker)) worker->leases.erase(revoke->lease);
+    parts_.directory.send(revoke->worker, protocol::RevokeLease{revoke->lease});
+  } else if (const auto* publish = std::get_if<scheduling::PublishOutputs>(&command)) {
+    publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
+                        attempts_.at(publish->lease).report);
+  } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
+    std::uint64_t memory = 0;
+    for (const auto& [lease, attempt] : attempts_) {
+      if (attempt.action == record->action && attempt.has_report)
+        memory = attempt.report.outcome.peak_memory_bytes;
+    }
+    parts_.records.add_run(entries_.at(record->action).identity, seconds(record->run_time), memory);
+  } else {
+    answer(std::get<scheduling::AnswerFrontEnd>(command));
+  }
+}
+
+void Farm::check_freshness(ActionId id) {
+  const Entry& entry = entries_.at(id);
+  freshness::Verdict verdict{false, "forced"};
+  if (!force_) {
+    const auto published = parts_.records.published(entry.identity);
+    freshness::Recorded recorded;
+    if (published) recorded = {published->fingerprint_of_command, published->inputs, published->outputs};
+    verdict = freshness::judge(entry.action, published ? &recorded : nullptr, parts_.digests);
+  }
+  if (!verdict.fresh) parts_.log.rebuilt_reasons[title_of(entry.action)] = verdict.reason;
+  tell(scheduling::FreshnessChecked{id, verdict.fresh});
+}
+
+void Farm::send_action(const scheduling::SendAction& send) {
+  auto& entry = entries_.at(send.action);
+  entry.action.pinned.clear();
+  for (const auto& input : entry.action.inputs) {
+    if (const auto it = published_.find(input); it != published_.end())
+      entry.action.pinned.push_back({input, it->second});
+  }
+  auto* worker = parts_.directory.find(send.worker);
+  FARM_CHECK(worker != nullptr);
+  Attempt attempt;
+  attempt.action = send.action;
+  attempt.worker = send.worker;
+  attempt.sent = parts_.clock.now();
+  attempt.lane = free_lane(send.worker);
+  attempts_.emplace(send.lease, std::move(attempt));
+  worker->leases.insert(send.lease);
+  parts_.directory.send(send.worker, protocol::StartAction{send.lease, entry.action});
+  parts_.log.dispatch_ms.push_back(1000 * seconds(parts_.clock.now() - turn_started_));
+}
+
+std::uint32_t Farm::free_lane(WorkerId worker) const {
+  std::set<std::uint32_t> taken;
+  for (const auto& [lease, attempt] : attempts_) {
+    if (attempt.worker == worker && !attempt.has_report) taken.insert(attempt.lane);
+  }
+  std::uint32_t lane = 0;
+  while (taken.contains(lane)) ++lane;
+  return lane;
+}
+
+void Farm::answer(const scheduling::AnswerFrontEnd& command) {
+  Entry& entry = entries_.at(command.action);
+  if (entry.answered) return;
+  entry.answered = true;
+  front_door::AnswerMessage message;
+  message.id = entry.request_id;
+  message.reason = command.reason;
+  switch (command.answer) {
+    case Answer::kBuilt:
+    case Answer::kCommandFailed: {
+      const auto& outcome = attempts_.at(command.lease).report.outcome;
+      message.result = command.answer == Answer::kBuilt ? "built" : "failed";
+      message.exit_code = outcome.exit_code;
+      message.stdout_bytes = outcome.stdout_bytes;
+      message.stderr_bytes = outcome.stderr_bytes;
+      break;
+    }
+    case Answer::kFresh: {
+      message.result = "fresh";
+      if (const auto published = parts_.records.published(entry.identity)) {
+        message.stdout_bytes = published->stdout_bytes;
+        message.stderr_bytes = published->stderr_bytes;
+        for (const auto& output : published->outputs) published_[output.path] = output.digest;
+      }
+      break;
+    }
+    case Answer::kRunLocally:
+      nobody_there_ = nobody_there_ || !parts_.directory.has_usable();
+      if (nobody_there_) warn_once("no worker is reachable (" + command.reason + "); building locally");
+      return answer_local(entry.connection, entry.request_id, entry.action.kind, command.reason);
+    case Answer::kDependencyFailed:
+      message.result = "failed";
+      message.exit_code = 1;
+      break;
+    case Answer::kCancelled:
+      message.result = "cancelled";
+      break;
+  }
+  parts_.door.answer(entry.connection, message);
+  std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+}
+
+void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bool counted,
+                       std::uint64_t bytes_returned) {
+  const Entry& entry = entries_.at(attempt.action);
+  const auto* worker = parts_.directory.find(attempt.worker);
+  reporting::LoggedAttempt logged;
+  logged.action = attempt.action.value;
+  logged.group = entry.action.group;
+  logged.kind = name_of(entry.action.kind);
+  logged.title = title_of(entry.action);
+  logged.worker = worker->name;
+  logged.host = worker->host;
+  logged.slot = attempt.lane;
+  logged.submitted = entry.submitted;
+  logged.sent = attempt.sent;
+  logged.finished = attempt.finished;
+  logged.published = parts_.clock.now();
+  logged.run_time = attempt.report.outcome.run_time;
+  logged.cpu_time = attempt.report.outcome.cpu_time;
+  logged.bytes_returned = bytes_returned;
+  logged.outcome = outcome;
+  logged.counted = counted;
+  logged.after = entry.after;
+  parts_.log.bytes_returned += bytes_returned;
+  parts_.log.last_publication = logged.published;
+  if (counted) on_published_(logged);
+  parts_.log.attempts.push_back(std::move(logged));
+}
+
+std::string Farm::title_of(const Action& action) const {
+  std::string title = action.outputs.empty() ? action.argv.back() : action.outputs.front();
+  if (title.starts_with(root_ + "/")) title = title.substr(root_.size() + 1);
+  return title;
+}
+
+std::vector<std::pair<std::string, double>> Farm::running() const {
+  std::vector<std::pair<std::string, double>> out;
+  for (const auto& [lease, attempt] : attempts_) {
+    if (attempt.has_report) continue;
+    out.emplace_back(title_of(entries_.at(attempt.action).action),
+                     seconds(parts_.clock.now() - attempt.sent));
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  return out;
+}
+
+void Farm::cancel_all() {
+  std::vector<ActionId> waiting;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.answered) waiting.push_back(id);
+  }
+  for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
+  parts_.directory.say_goodbye();
+}
+
+void Farm::finish_log() {
+  auto& log = parts_.log;
+  const auto counts = scheduler_.counts();
+  log.fresh = counts.fresh;
+  log.failed = counts.failed;
+  log.on_workers = counts.on_workers;
+  log.retried = counts.retried;
+  for (const auto& [id, worker] : parts_.directory.workers()) {
+    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, false};
+    for (const auto& attempt : log.attempts) {
+      if (attempt.worker != worker.name || !attempt.counted) continue;
+      ++logged.actions;
+      logged.run_seconds += seconds(attempt.run_time);
+    }
+    log.workers.push_back(logged);
+  }
+}
+
+}  // namespace extfarm

@@ -1,0 +1,92 @@
+#include "common/compiler/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace extfarm {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(CommandLine, ACompileNamesItsSourceAndItsObject) {
+  const auto reading = read_command_line({"gcc", "-O2", "-c", "a.c", "-o", "build/a.o"});
+  EXPECT_EQ(reading.kind, ActionKind::kCompile);
+  EXPECT_FALSE(reading.must_run_locally);
+  EXPECT_EQ(reading.sources, Words{"a.c"});
+  EXPECT_EQ(reading.outputs, Words{"build/a.o"});
+}
+
+TEST(CommandLine, WithoutAnOutputTheObjectLiesInTheCurrentFolder) {
+  EXPECT_EQ(read_command_line({"g++", "-c", "src/a.cpp"}).outputs, Words{"a.o"});
+  EXPECT_EQ(read_command_line({"g++", "-c", "-S", "src/a.cpp"}).outputs, Words{"a.s"});
+}
+
+TEST(CommandLine, TheLastOutputCountsAndMayBeJoined) {
+  EXPECT_EQ(read_command_line({"gcc", "-c", "a.c", "-oone.o", "-o", "two.o"}).outputs, Words{"two.o"});
+}
+
+TEST(CommandLine, SeveralSourcesMakeSeveralObjects) {
+  EXPECT_EQ(read_command_line({"gcc", "-c", "a.c", "b.c"}).outputs, (Words{"a.o", "b.o"}));
+}
+
+TEST(CommandLine, AnOptionsValueIsNoInput) {
+  const auto reading =
+      read_command_line({"gcc", "-c", "-D", "X=a.c", "-include", "b.h", "-MT", "c.c", "d.c"});
+  EXPECT_EQ(reading.sources, Words{"d.c"});
+}
+
+TEST(CommandLine, ALinkIsALinkAndKeepsItsInputs) {
+  const auto reading = read_command_line({"x86_64-linux-gnu-gcc-12", "-shared", "a.o", "-lm", "-o", "m.so"});
+  EXPECT_EQ(reading.kind, ActionKind::kLink);
+  EXPECT_EQ(reading.sources, Words{"a.o"});
+  EXPECT_EQ(reading.outputs, Words{"m.so"});
+}
+
+TEST(CommandLine, AfterDashDashEverythingIsAnInput) {
+  EXPECT_EQ(read_command_line({"gcc", "-c", "-o", "o", "--", "-a.c"}).sources, Words{"-a.c"});
+}
+
+TEST(CommandLine, DepfilesFollowTheOutput) {
+  auto reading = read_command_line({"gcc", "-MD", "-c", "src/a.c", "-o", "b/x.o"});
+  EXPECT_EQ(reading.dependency_style, DependencyStyle::kMakefileAllHeaders);
+  EXPECT_EQ(reading.depfile, "b/x.d");
+  EXPECT_EQ(read_command_line({"gcc", "-MMD", "-c", "src/a.c"}).depfile, "a.d");
+  EXPECT_EQ(read_command_line({"gcc", "-MD", "-MFz.d", "-c", "a.c"}).depfile, "z.d");
+  reading = read_command_line({"gcc", "-Wp,-MD,sub/.x.d", "-c", "a.c"});
+  EXPECT_EQ(reading.dependency_style, DependencyStyle::kThroughPreprocessor);
+  EXPECT_EQ(reading.depfile, "sub/.x.d");
+}
+
+TEST(CommandLine, ProgramsAreKnownByTheirBaseName) {
+  EXPECT_EQ(read_command_line({"/opt/bin/clang++-14", "-c", "a.cc"}).kind, ActionKind::kCompile);
+  EXPECT_EQ(read_command_line({"aarch64-linux-gnu-gfortran", "-c", "a.f90"}).kind, ActionKind::kCompile);
+  EXPECT_EQ(read_command_line({"gcc-ar", "rcs", "l.a", "a.o"}).kind, ActionKind::kArchive);
+  EXPECT_EQ(read_command_line({"notgcc", "-c", "a.c"}).kind, ActionKind::kOther);
+  EXPECT_EQ(read_command_line({"swig", "-python", "a.i"}).kind, ActionKind::kOther);
+}
+
+struct LocalCase {
+  const char* name;
+  Words argv;
+};
+class StaysLocal : public testing::TestWithParam<LocalCase> {};
+
+TEST_P(StaysLocal, WithAReason) {
+  const auto reading = read_command_line(GetParam().argv);
+  EXPECT_TRUE(reading.must_run_locally);
+  EXPECT_NE(reading.local_reason, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CommandLine, StaysLocal,
+    testing::Values(
+        LocalCase{"Preprocess", {"gcc", "-E", "a.c"}}, LocalCase{"Dependencies", {"gcc", "-MM", "a.c"}},
+        LocalCase{"Stdin", {"gcc", "-c", "-x", "c", "-"}}, LocalCase{"Probe", {"gcc", "-c", "conftest.c"}},
+        LocalCase{"Version", {"gcc", "--version"}}, LocalCase{"PrintProgram", {"gcc", "-print-prog-name=as"}},
+        LocalCase{"Native", {"gcc", "-march=native", "-c", "a.c"}},
+        LocalCase{"Header", {"g++", "-x", "c++-header", "a.hpp"}},
+        LocalCase{"CompilationDatabase", {"clang", "-MJ", "a.json", "-c", "a.c"}},
+        LocalCase{"Plugin", {"gcc", "-fplugin=/tmp/p.so", "-c", "a.c"}}, LocalCase{"NoInput", {"gcc", "-c"}}),
+    [](const auto& each) { return each.param.name; });
+
+}  // namespace
+}  // namespace extfarm

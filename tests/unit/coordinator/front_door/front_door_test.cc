@@ -1,0 +1,157 @@
+#include "coordinator/front_door/front_door.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace extfarm::front_door {
+namespace {
+
+using nlohmann::json;
+
+// A front end of the test's own: a blocking socket and line reading.
+class Client {
+ public:
+  explicit Client(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path.c_str());
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~Client() { ::close(fd_); }
+  void say(const std::string& bytes) {
+    ASSERT_EQ(::write(fd_, bytes.data(), bytes.size()), ssize_t(bytes.size()));
+  }
+  std::string read_line() {
+    std::string line;
+    for (char c; ::read(fd_, &c, 1) == 1 && c != '\n';) line += c;
+    return line;
+  }
+  bool is_closed() {
+    char c;
+    return ::recv(fd_, &c, 1, 0) == 0;
+  }
+  bool connected_ = false;
+  int fd_ = -1;
+};
+
+class FrontDoorTest : public testing::Test {
+ protected:
+  FrontDoorTest() {
+    folder_ = testing::TempDir() + "/door-" + std::to_string(::getpid());
+    std::filesystem::create_directories(folder_);
+    door_ = std::move(*FrontDoor::open(folder_ + "/d", "/project"));
+    door_->set_slots(7);
+  }
+  ~FrontDoorTest() override { std::filesystem::remove_all(folder_); }
+  // Events of the next readiness of the door.
+  std::vector<DoorEvent> wait_for_events() {
+    pollfd fd{door_->fd(), POLLIN, 0};
+    ::poll(&fd, 1, 5000);
+    return door_->take_events();
+  }
+  std::vector<DoorEvent> wait_for_some() {
+    for (int turns = 0; turns < 100; ++turns) {
+      if (auto events = wait_for_events(); !events.empty()) return events;
+    }
+    return {};
+  }
+  std::string folder_;
+  std::unique_ptr<FrontDoor> door_;
+};
+
+const std::string kHello = R"({"op":"hello","version":1,"client":"t","environment":{"PATH":"/bin"}})"
+                           "\n";
+const std::string kSubmit =
+    R"({"op":"submit","id":"9","kind":"compile","argv":["gcc","-c","a.c"],"cwd":"/p"})"
+    "\n";
+
+TEST_F(FrontDoorTest, ASubmissionCarriesTheEnvironmentOfItsHello) {
+  Client client(folder_ + "/d");
+  client.say(kHello + kSubmit);
+  const auto events = wait_for_some();
+  ASSERT_EQ(events.size(), 1u);
+  const auto& submitted = std::get<Submitted>(events[0]);
+  EXPECT_EQ(submitted.request.argv, (std::vector<std::string>{"gcc", "-c", "a.c"}));
+  EXPECT_EQ(submitted.request.environment.at("PATH"), "/bin");
+  const auto welcome = json::parse(client.read_line());
+  EXPECT_EQ(welcome.at("slots"), 7);
+  EXPECT_EQ(welcome.at("project_root"), "/project");
+}
+
+TEST_F(FrontDoorTest, AnAnswerReturnsBytesThatAreNoText) {
+  Client client(folder_ + "/d");
+  client.say(kHello + kSubmit);
+  const auto events = wait_for_some();
+  door_->answer(std::get<Submitted>(events.at(0)).connection, {"9", "failed", 1, "", "caf\xe9", ""});
+  client.read_line();
+  const auto answer = json::parse(client.read_line());
+  EXPECT_EQ(answer.at("exit_code"), 1);
+  EXPECT_EQ(answer.at("stderr").at("base64"), "Y2Fm6Q==");
+}
+
+TEST_F(FrontDoorTest, ALineThatArrivesInPiecesIsOneRequest) {
+  Client client(folder_ + "/d");
+  client.say(kHello + kSubmit.substr(0, 20));
+  EXPECT_TRUE(wait_for_events().empty());
+  client.say(kSubmit.substr(20));
+  EXPECT_EQ(wait_for_some().size(), 1u);
+}
+
+TEST_F(FrontDoorTest, AnUnreadableRequestCostsItsSenderTheConnectionAndNobodyElse) {
+  Client good(folder_ + "/d"), bad(folder_ + "/d");
+  good.say(kHello);
+  bad.say("{\"op\":\n");
+  const auto events = wait_for_some();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<ConnectionClosed>(events[0]));
+  EXPECT_EQ(json::parse(bad.read_line()).at("op"), "error");
+  EXPECT_TRUE(bad.is_closed());
+  good.say(kSubmit);
+  EXPECT_EQ(wait_for_some().size(), 1u);
+}
+
+TEST_F(FrontDoorTest, ASubmissionBeforeHelloIsRefused) {
+  Client client(folder_ + "/d");
+  client.say(kSubmit);
+  wait_for_some();
+  EXPECT_EQ(json::parse(client.read_line()).at("message"), "the first message must be hello");
+}
+
+TEST_F(FrontDoorTest, ARelativeFolderIsNamedInTheError) {
+  EXPECT_NE(parse_request(R"({"op":"submit","id":"1","kind":"compile","argv":["gcc"],"cwd":"p"})")
+                .error()
+                .message.find("cwd"),
+            std::string::npos);
+}
+
+TEST_F(FrontDoorTest, AClosedConnectionIsAnEvent) {
+  {
+    Client client(folder_ + "/d");
+    client.say(kHello);
+  }
+  const auto events = wait_for_some();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<ConnectionClosed>(events[0]));
+}
+
+TEST_F(FrontDoorTest, ServesHundredsOfConnectionsAtOnce) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 400; ++i) {
+    clients.push_back(std::make_unique<Client>(folder_ + "/d"));
+    ASSERT_TRUE(clients.back()->connected_);
+    door_->take_events();
+  }
+  clients.back()->say(kHello + kSubmit);
+  EXPECT_EQ(wait_for_some().size(), 1u);
+}
+
+}  // namespace
+}  // namespace extfarm::front_door
