@@ -1,0 +1,98 @@
+#include "coordinator/plan/action_graph.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace extfarm::plan {
+
+ActionGraph::Added ActionGraph::add(ActionId action, const std::vector<ActionId>& after,
+                                    double predicted_seconds, double tail_seconds) {
+  FARM_CHECK(!contains(action));
+  Added added;
+  Node node;
+  node.predicted_seconds = std::max(0.0, predicted_seconds);
+  node.bottom_level_seconds = node.predicted_seconds + std::max(0.0, tail_seconds);
+  for (const ActionId producer : after) {
+    const auto it = nodes_.find(producer);
+    if (it == nodes_.end()) continue;
+    if (std::find(node.producers.begin(), node.producers.end(), producer) != node.producers.end()) continue;
+    if (it->second.state == NodeState::kFinished) continue;
+    if (it->second.state == NodeState::kEnded) {
+      node.state = NodeState::kEnded;
+      added.ended_by = producer;
+      break;
+    }
+    node.producers.push_back(producer);
+    ++node.unfinished_count;
+  }
+  if (node.state != NodeState::kEnded) {
+    if (node.unfinished_count > 0) node.state = NodeState::kWaiting;
+    for (const ActionId producer : node.producers) nodes_.at(producer).dependants.push_back(action);
+  }
+  added.state = node.state;
+  nodes_.emplace(action, std::move(node));
+  if (added.state == NodeState::kWaiting) added.raised = raise_producers(action);
+  return added;
+}
+
+// Levels only grow, and edges lead from older to newer nodes: this ends.
+std::vector<ActionId> ActionGraph::raise_producers(ActionId action) {
+  std::vector<ActionId> raised;
+  std::vector<ActionId> to_visit{action};
+  while (!to_visit.empty()) {
+    const Node& node = nodes_.at(to_visit.back());
+    to_visit.pop_back();
+    for (const ActionId id : node.producers) {
+      Node& producer = nodes_.at(id);
+      const double level = producer.predicted_seconds + node.bottom_level_seconds;
+      if (producer.state == NodeState::kFinished || producer.state == NodeState::kEnded) continue;
+      if (level <= producer.bottom_level_seconds) continue;
+      producer.bottom_level_seconds = level;
+      raised.push_back(id);
+      to_visit.push_back(id);
+    }
+  }
+  std::sort(raised.begin(), raised.end());
+  raised.erase(std::unique(raised.begin(), raised.end()), raised.end());
+  return raised;
+}
+
+std::vector<ActionId> ActionGraph::finish(ActionId action) {
+  Node& node = nodes_.at(action);
+  FARM_CHECK(node.state == NodeState::kReady);
+  node.state = NodeState::kFinished;
+  std::vector<ActionId> ready;
+  for (const ActionId id : node.dependants) {
+    Node& dependant = nodes_.at(id);
+    if (dependant.state != NodeState::kWaiting) continue;
+    if (--dependant.unfinished_count > 0) continue;
+    dependant.state = NodeState::kReady;
+    ready.push_back(id);
+  }
+  std::sort(ready.begin(), ready.end());
+  return ready;
+}
+
+std::vector<ActionId> ActionGraph::end(ActionId action) {
+  std::vector<ActionId> ended{action};
+  nodes_.at(action).state = NodeState::kEnded;
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    for (const ActionId id : nodes_.at(ended[i]).dependants) {
+      Node& dependant = nodes_.at(id);
+      if (dependant.state != NodeState::kWaiting) continue;
+      dependant.state = NodeState::kEnded;
+      ended.push_back(id);
+    }
+  }
+  ended.erase(ended.begin());
+  return ended;
+}
+
+NodeState ActionGraph::state(ActionId action) const { return nodes_.at(action).state; }
+
+double ActionGraph::bottom_level_seconds(ActionId action) const {
+  return nodes_.at(action).bottom_level_seconds;
+}
+
+}  // namespace extfarm::plan

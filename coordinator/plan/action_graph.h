@@ -1,0 +1,58 @@
+// The actions of one build and what each reads from which.  It may grow while
+// the build runs.  Knows order and length, nothing of workers, files or time.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/strong_id.h"
+
+namespace extfarm::plan {
+
+enum class NodeState : std::uint8_t {
+  kWaiting,   // something it reads from has not finished
+  kReady,     // everything it reads from finished well
+  kFinished,  // its outputs are in place
+  kEnded,     // it will never have outputs this graph knows of
+};
+
+class ActionGraph {
+ public:
+  struct Added {
+    NodeState state = NodeState::kReady;  // kEnded: the producer in `ended_by` has ended
+    ActionId ended_by;
+    std::vector<ActionId> raised;  // unfinished ones whose bottom level grew
+  };
+
+  // `after` names actions added before, so that no cycle can be made; others
+  // (and `action` itself) are not waited for.  Adding an action again is a
+  // broken invariant.  Both lengths are in seconds: of the action alone, and of
+  // the remembered chain behind it.
+  Added add(ActionId action, const std::vector<ActionId>& after, double predicted_seconds,
+            double tail_seconds);
+
+  // The dependants that became ready, lowest id first.
+  std::vector<ActionId> finish(ActionId action);
+  // Every waiting action that can no longer become ready, producers first.
+  std::vector<ActionId> end(ActionId action);
+
+  bool contains(ActionId action) const { return nodes_.contains(action); }
+  NodeState state(ActionId action) const;
+  // Seconds of this action and of the longest chain behind it.
+  double bottom_level_seconds(ActionId action) const;
+
+ private:
+  struct Node {
+    NodeState state = NodeState::kReady;
+    double predicted_seconds = 0;
+    double bottom_level_seconds = 0;
+    std::uint32_t unfinished_count = 0;
+    std::vector<ActionId> producers, dependants;
+  };
+  std::vector<ActionId> raise_producers(ActionId action);
+
+  std::unordered_map<ActionId, Node> nodes_;
+};
+
+}  // namespace extfarm::plan

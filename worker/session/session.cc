@@ -1,0 +1,275 @@
+// Leases of all coordinators, and the slots they share.  Level-triggered: each
+// heartbeat says everything, so that nothing hangs on one message.
+#include "worker/session/session.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace extfarm::session {
+namespace {
+
+enum class Phase : std::uint8_t { kQueued, kRunning, kFinished };
+
+struct Attempt {
+  Phase phase = Phase::kQueued;
+  std::uint32_t missing_hello_count = 0;  // successive hellos that did not list it
+  Timestamp report_due;                   // once finished
+};
+
+struct Coordinator {
+  bool has_said_hello = false;
+  bool has_news = true;  // its next heartbeat cannot wait
+  std::uint32_t share_told = 0;
+  Timestamp last_heard;
+  Timestamp heartbeat_due;
+  std::map<LeaseId, Attempt> attempts;
+  std::deque<LeaseId> queue;  // those in kQueued, oldest first
+};
+
+}  // namespace
+
+struct Session::State {
+  explicit State(SessionPolicy p) : policy(p) {}
+
+  void on(const HelloReceived&);
+  void on(const StartRequested&);
+  void on(const RevokeRequested&);
+  void on(const AttemptFinished&);
+  void on(const CoordinatorGone&);
+  void on(const DrainRequested&);
+  void on(const TimeAdvanced&) {}
+
+  Coordinator& hear(CoordinatorId);
+  void forget(CoordinatorId, Coordinator&, LeaseId);
+  void forget_coordinator(CoordinatorId);
+  void bury(CoordinatorId, LeaseId);
+  void settle();
+  void forget_silent_coordinators();
+  void start_queued();
+  Coordinator* next_in_turn();
+  void report_again();
+  void send_heartbeats();
+  std::uint32_t share_of(CoordinatorId) const;
+  bool holds_nothing() const;
+
+  SessionPolicy policy;
+  Timestamp now;
+  std::vector<Command> commands;
+  std::map<CoordinatorId, Coordinator> coordinators;
+  std::set<std::pair<CoordinatorId, LeaseId>> tombstones;
+  std::deque<std::pair<CoordinatorId, LeaseId>> tombstones_by_age;
+  CoordinatorId last_served;  // whose attempt started last
+  std::size_t running_count = 0;
+  bool is_draining = false;
+  bool has_ended = false;
+};
+
+Session::Session(SessionPolicy policy) : state_(std::make_unique<State>(policy)) {}
+Session::~Session() = default;
+
+std::vector<Command> Session::handle(Timestamp now, const Event& event) {
+  state_->now = std::max(state_->now, now);
+  std::visit([this](const auto& e) { state_->on(e); }, event);
+  state_->settle();
+  return std::exchange(state_->commands, {});
+}
+
+std::size_t Session::running_count() const { return state_->running_count; }
+bool Session::has_coordinators() const { return !state_->coordinators.empty(); }
+
+std::optional<Timestamp> Session::next_deadline() const {
+  std::optional<Timestamp> next;
+  const auto add = [&](Timestamp t) { next = next ? std::min(*next, t) : t; };
+  for (const auto& [id, coordinator] : state_->coordinators) {
+    add(coordinator.heartbeat_due);
+    add(coordinator.last_heard + state_->policy.coordinator_silence);
+    for (const auto& [lease, attempt] : coordinator.attempts) {
+      if (attempt.phase == Phase::kFinished) add(attempt.report_due);
+    }
+  }
+  return next;
+}
+
+Coordinator& Session::State::hear(CoordinatorId id) {
+  Coordinator& coordinator = coordinators[id];
+  coordinator.last_heard = now;
+  return coordinator;
+}
+
+// A lease that one hello does not list may be a start that crossed it on the
+// way; a lease that two do not list is not wanted.
+void Session::State::on(const HelloReceived& e) {
+  Coordinator& coordinator = hear(e.coordinator);
+  if (!coordinator.has_said_hello) coordinator.has_news = true;
+  coordinator.has_said_hello = true;
+  const std::set<LeaseId> known(e.leases_known.begin(), e.leases_known.end());
+  std::vector<LeaseId> unwanted;
+  for (auto& [lease, attempt] : coordinator.attempts) {
+    attempt.missing_hello_count = known.contains(lease) ? 0 : attempt.missing_hello_count + 1;
+    if (attempt.missing_hello_count >= 2) unwanted.push_back(lease);
+  }
+  for (const LeaseId lease : unwanted) forget(e.coordinator, coordinator, lease);
+}
+
+void Session::State::on(const StartRequested& e) {
+  if (is_draining || tombstones.contains({e.coordinator, e.lease})) {
+    const auto it = coordinators.find(e.coordinator);
+    if (it != coordinators.end() && it->second.attempts.contains(e.lease)) return;
+    commands.push_back(ForgetAttempt{e.coordinator, e.lease});  // whatever came with the request
+    return;
+  }
+  Coordinator& coordinator = hear(e.coordinator);
+  if (!coordinator.attempts.try_emplace(e.lease).second) return;
+  coordinator.queue.push_back(e.lease);
+  coordinator.has_news = true;
+}
+
+void Session::State::on(const RevokeRequested& e) {
+  bury(e.coordinator, e.lease);
+  const auto it = coordinators.find(e.coordinator);
+  if (it == coordinators.end()) return;
+  it->second.last_heard = now;
+  forget(e.coordinator, it->second, e.lease);
+}
+
+void Session::State::on(const AttemptFinished& e) {
+  const auto it = coordinators.find(e.coordinator);
+  if (it == coordinators.end()) return;
+  const auto attempt = it->second.attempts.find(e.lease);
+  if (attempt == it->second.attempts.end() || attempt->second.phase != Phase::kRunning) return;
+  attempt->second.phase = Phase::kFinished;
+  attempt->second.report_due = now + policy.report_again_after;
+  --running_count;
+  it->second.has_news = true;
+  commands.push_back(SendReport{e.coordinator, e.lease});
+}
+
+void Session::State::on(const CoordinatorGone& e) { forget_coordinator(e.coordinator); }
+
+// What has not started by now never will: the coordinators see it missing.
+void Session::State::on(const DrainRequested&) {
+  is_draining = true;
+  for (auto& [id, coordinator] : coordinators) {
+    const auto queue = coordinator.queue;
+    for (const LeaseId lease : queue) forget(id, coordinator, lease);
+    coordinator.has_news = true;
+  }
+}
+
+void Session::State::forget(CoordinatorId id, Coordinator& coordinator, LeaseId lease) {
+  const auto it = coordinator.attempts.find(lease);
+  if (it == coordinator.attempts.end()) return;
+  if (it->second.phase == Phase::kRunning) --running_count;
+  if (it->second.phase == Phase::kQueued) std::erase(coordinator.queue, lease);
+  coordinator.attempts.erase(it);
+  coordinator.has_news = true;
+  bury(id, lease);
+  commands.push_back(ForgetAttempt{id, lease});
+}
+
+void Session::State::forget_coordinator(CoordinatorId id) {
+  const auto it = coordinators.find(id);
+  if (it == coordinators.end()) return;
+  while (!it->second.attempts.empty()) forget(id, it->second, it->second.attempts.begin()->first);
+  coordinators.erase(it);
+}
+
+// A start that comes after this is too late.
+void Session::State::bury(CoordinatorId id, LeaseId lease) {
+  if (!tombstones.emplace(id, lease).second) return;
+  tombstones_by_age.emplace_back(id, lease);
+  if (tombstones_by_age.size() <= policy.remembered_revocations) return;
+  tombstones.erase(tombstones_by_age.front());
+  tombstones_by_age.pop_front();
+}
+
+void Session::State::settle() {
+  forget_silent_coordinators();
+  start_queued();
+  report_again();
+  send_heartbeats();
+  if (is_draining && !has_ended && holds_nothing()) {
+    has_ended = true;
+    commands.push_back(EndSession{});
+  }
+}
+
+void Session::State::forget_silent_coordinators() {
+  std::vector<CoordinatorId> silent;
+  for (const auto& [id, coordinator] : coordinators) {
+    if (now - coordinator.last_heard >= policy.coordinator_silence) silent.push_back(id);
+  }
+  for (const CoordinatorId id : silent) forget_coordinator(id);
+}
+
+void Session::State::start_queued() {
+  while (running_count < policy.slots) {
+    Coordinator* coordinator = next_in_turn();
+    if (coordinator == nullptr) return;
+    const LeaseId lease = coordinator->queue.front();
+    coordinator->queue.pop_front();
+    coordinator->attempts.at(lease).phase = Phase::kRunning;
+    ++running_count;
+    commands.push_back(StartAttempt{last_served, lease});
+  }
+}
+
+// Round robin: the first after `last_served` that has something queued.
+Coordinator* Session::State::next_in_turn() {
+  auto it = coordinators.upper_bound(last_served);
+  for (std::size_t i = 0; i < coordinators.size(); ++i, ++it) {
+    if (it == coordinators.end()) it = coordinators.begin();
+    if (it->second.queue.empty()) continue;
+    last_served = it->first;
+    return &it->second;
+  }
+  return nullptr;
+}
+
+void Session::State::report_again() {
+  for (auto& [id, coordinator] : coordinators) {
+    for (auto& [lease, attempt] : coordinator.attempts) {
+      if (attempt.phase != Phase::kFinished || now < attempt.report_due) continue;
+      attempt.report_due = now + policy.report_again_after;
+      commands.push_back(SendReport{id, lease});
+    }
+  }
+}
+
+void Session::State::send_heartbeats() {
+  for (auto& [id, coordinator] : coordinators) {
+    const std::uint32_t share = share_of(id);
+    if (!coordinator.has_news && share == coordinator.share_told && now < coordinator.heartbeat_due) continue;
+    coordinator.has_news = false;
+    coordinator.share_told = share;
+    coordinator.heartbeat_due = now + policy.heartbeat_every;
+    SendHeartbeat heartbeat{id, share, is_draining, coordinator.has_said_hello, {}};
+    for (const auto& [lease, attempt] : coordinator.attempts) {
+      heartbeat.leases.push_back({lease, attempt.phase == Phase::kFinished});
+    }
+    commands.push_back(std::move(heartbeat));
+  }
+}
+
+// Slots are split among those that hold leases, and `id`, which may want to;
+// what does not divide goes to the first of them.
+std::uint32_t Session::State::share_of(CoordinatorId id) const {
+  std::uint32_t sharer_count = 0, position = 0;
+  for (const auto& [other, coordinator] : coordinators) {
+    if (other != id && coordinator.attempts.empty()) continue;
+    if (other < id) ++position;
+    ++sharer_count;
+  }
+  const std::uint32_t share = policy.slots / sharer_count + (position < policy.slots % sharer_count ? 1 : 0);
+  return std::max<std::uint32_t>(1, share);
+}
+
+bool Session::State::holds_nothing() const {
+  return std::all_of(coordinators.begin(), coordinators.end(),
+                     [](const auto& entry) { return entry.second.attempts.empty(); });
+}
+
+}  // namespace extfarm::session
