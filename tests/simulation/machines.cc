@@ -1,0 +1,172 @@
+// The workers' shells, the compilers, and what befalls machines and cables.
+#include <algorithm>
+
+#include "tests/simulation/world.h"
+
+namespace extfarm::simulation {
+namespace {
+
+constexpr CoordinatorId kCoordinator{1};
+
+}  // namespace
+
+void World::plan_trouble() {
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    Machine& machine = *machines_[i];
+    say_hello(i);
+    time_.after(dice_.happens(calm_ ? 0 : 0.2) ? dice_.between(0, 30) : Duration{0}, [this, i] { start_life(i); });
+    if (calm_) continue;
+    for (std::uint64_t crash = dice_.below(3); crash > 0; --crash) {
+      const Duration when = dice_.between(0, 45);
+      time_.after(when, [this, i] {
+        note("crash of machine " + std::to_string(i));
+        machines_[i]->life.reset();
+      });
+      time_.after(when + dice_.between(0.01, 14), [this, i] { start_life(i); });
+    }
+    for (std::uint64_t cut = dice_.below(3); cut > 0; --cut) {
+      const Duration when = dice_.between(0, 40);
+      const std::uint64_t direction = dice_.below(3);
+      const auto set = [this, i, direction, &machine](bool is_cut) {
+        note("machine " + std::to_string(i) + (is_cut ? " is cut off, direction " : " is joined, direction ") +
+             std::to_string(direction));
+        if (direction != 1) machine.link.cut_to_worker = is_cut;
+        if (direction != 0) machine.link.cut_to_coordinator = is_cut;
+      };
+      time_.after(when, [set] { set(true); });
+      time_.after(when + dice_.between(0.5, 20), [set] { set(false); });
+    }
+    if (dice_.happens(0.1)) {
+      time_.after(dice_.between(0, 40), [this, i] {
+        if (machines_[i]->life) tell(i, session::DrainRequested{});
+      });
+    }
+  }
+  time_.at(trouble_ends_, [this] {
+    quality_ = {};
+    trouble_ = 0;
+    for (auto& machine : machines_) machine->link.cut_to_worker = machine->link.cut_to_coordinator = false;
+  });
+}
+
+void World::start_life(std::size_t index) {
+  Machine& machine = *machines_[index];
+  if (machine.life) return;
+  session::SessionPolicy policy;
+  policy.slots = machine.slots;
+  machine.life = std::make_shared<Life>(policy);
+  machine.life->epoch = next_epoch_++;
+  note("machine " + std::to_string(index) + " starts, epoch " + std::to_string(machine.life->epoch));
+}
+
+void World::tell(std::size_t index, const session::Event& event) {
+  const std::shared_ptr<Life> life = machines_[index]->life;
+  for (const auto& command : life->session.handle(time_.now(), event)) carry_out(index, *life, command);
+  set_alarm(index);
+}
+
+void World::set_alarm(std::size_t index) {
+  const std::shared_ptr<Life> life = machines_[index]->life;
+  if (!life) return;
+  const auto deadline = life->session.next_deadline();
+  if (!deadline || (life->alarm && *life->alarm <= *deadline)) return;
+  require(*deadline > time_.now(), "a session's deadline has passed and was not acted on");
+  life->alarm = deadline;
+  time_.at(*deadline, [this, index, mine = *deadline, weak = std::weak_ptr(life)] {
+    const auto still = weak.lock();
+    if (!still || still != machines_[index]->life || still->alarm != mine) return;
+    still->alarm.reset();
+    tell(index, session::TimeAdvanced{});
+  });
+}
+
+void World::carry_out(std::size_t index, Life& life, const session::Command& command) {
+  Machine& machine = *machines_[index];
+  if (const auto* start = std::get_if<session::StartAttempt>(&command)) {
+    run_attempt(index, start->lease);
+  } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
+    life.attempts.erase(forget->lease);
+  } else if (const auto* report = std::get_if<session::SendReport>(&command)) {
+    const auto held = life.attempts.find(report->lease);
+    require(held != life.attempts.end() && held->second.is_finished, "a report of what has not finished");
+    if (held == life.attempts.end()) return;
+    machine.link.to_coordinator([this, &machine, lease = report->lease, outcome = held->second.outcome] {
+      note("outcome of lease " + std::to_string(lease.value) + ": " + name_of(outcome));
+      if (machine.worker.value == 0) return;
+      tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, from_seconds(1), "as the seed says"});
+    });
+  } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
+    send_heartbeat(index, life, *beat);
+  } else if (std::holds_alternative<session::EndSession>(command)) {
+    require(life.attempts.empty(), "a session ended with leases");
+    machine.life.reset();
+  }
+}
+
+void World::run_attempt(std::size_t index, LeaseId lease) {
+  const std::shared_ptr<Life> life = machines_[index]->life;
+  const auto held = life->attempts.find(lease);
+  require(held != life->attempts.end() && !held->second.is_running && !held->second.is_finished,
+          "started: a lease that is not there, or twice");
+  if (held == life->attempts.end()) return;
+  held->second.is_running = true;
+  const auto running = std::count_if(life->attempts.begin(), life->attempts.end(),
+                                     [](const auto& entry) { return entry.second.is_running; });
+  require(running <= machines_[index]->slots, "more run than there are slots");
+  SimulatedAction& action = actions_.at(held->second.action);
+  ++action.start_count;
+  held->second.outcome = draw_outcome(action);
+  time_.after(from_seconds(action.run_seconds * (0.8 + 0.4 * dice_.unit())),
+              [this, index, lease, weak = std::weak_ptr(life)] {
+                const auto still = weak.lock();
+                if (!still || still != machines_[index]->life) return;
+                const auto attempt = still->attempts.find(lease);
+                if (attempt == still->attempts.end()) return;
+                attempt->second.is_running = false;
+                attempt->second.is_finished = true;
+                tell(index, session::AttemptFinished{kCoordinator, lease});
+              });
+}
+
+OutcomeClass World::draw_outcome(const SimulatedAction& action) {
+  if (dice_.happens(trouble_)) {
+    constexpr OutcomeClass kTroubles[] = {OutcomeClass::kInfrastructure, OutcomeClass::kInputsDiffer,
+                                          OutcomeClass::kOutOfMemory, OutcomeClass::kToolchainDiffers,
+                                          OutcomeClass::kRefused};
+    return kTroubles[dice_.below(5)];
+  }
+  return action.fails_to_compile ? OutcomeClass::kCommandFailed : OutcomeClass::kSucceeded;
+}
+
+void World::send_heartbeat(std::size_t index, Life& life, const session::SendHeartbeat& beat) {
+  scheduling::HeartbeatReceived heartbeat;
+  heartbeat.sequence = life.next_sequence++;
+  heartbeat.slots = beat.slots;
+  heartbeat.draining = beat.draining;
+  for (const auto& held : beat.leases) heartbeat.leases.push_back({held.lease, held.finished});
+  require(beat.slots >= 1 && beat.slots <= machines_[index]->slots, "a share that is no share");
+  if (!beat.knows_coordinator) return;
+  machines_[index]->link.to_coordinator(
+      [this, index, epoch = life.epoch, heartbeat] { receive_heartbeat(index, epoch, heartbeat); });
+}
+
+// As the coordinator's directory of workers does: another epoch is another worker.
+void World::receive_heartbeat(std::size_t index, std::uint64_t epoch, scheduling::HeartbeatReceived heartbeat) {
+  Machine& machine = *machines_[index];
+  if (epoch < machine.epoch_known) return;  // said by one that is dead
+  if (epoch != machine.epoch_known) {
+    const WorkerId lost = std::exchange(machine.worker, WorkerId{next_worker_++});
+    machine.epoch_known = epoch;
+    machine.leases_known.clear();
+    if (lost.value != 0) tell(scheduling::WorkerLost{lost});
+    tell(scheduling::WorkerJoined{machine.worker, machine.is_local});
+  }
+  heartbeat.worker = machine.worker;
+  std::string leases;
+  for (const auto& held : heartbeat.leases) leases += " " + std::to_string(held.lease.value) + (held.finished ? "f" : "");
+  note("heartbeat of worker " + std::to_string(machine.worker.value) + " #" + std::to_string(heartbeat.sequence) +
+       " holding" + leases);
+  tell(heartbeat);
+}
+
+}  // namespace extfarm::simulation

@@ -1,0 +1,112 @@
+// One build in virtual time: the real Scheduler and real Sessions, joined by a
+// network that misbehaves as the seed says.  Plays both shells, the compilers
+// and the user, and checks what must hold whatever happens.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/scheduling/scheduler.h"
+#include "tests/simulation/network.h"
+#include "worker/session/session.h"
+
+namespace extfarm::simulation {
+
+struct SimulatedAction {
+  std::vector<ActionId> after;
+  double run_seconds = 1;
+  bool fails_to_compile = false, is_fresh = false;
+  bool submitted = false, published = false;
+  int answer_count = 0, start_count = 0;
+  scheduling::Answer answer = scheduling::Answer::kBuilt;
+  std::set<ActionId> made_locally_before;  // of `after`, when it was submitted
+};
+
+struct RunningAttempt {
+  ActionId action;
+  bool is_running = false, is_finished = false;
+  OutcomeClass outcome = OutcomeClass::kSucceeded;
+};
+
+// One worker process, from its start to its crash.
+struct Life {
+  explicit Life(session::SessionPolicy policy) : session(policy) {}
+  std::uint64_t epoch = 0, next_sequence = 1;
+  bool was_greeted = false;
+  session::Session session;
+  std::map<LeaseId, RunningAttempt> attempts;
+  std::optional<Timestamp> alarm;
+};
+
+struct Machine {
+  explicit Machine(Link l) : link(l) {}
+  Link link;
+  std::uint32_t slots = 1;
+  bool is_local = false, has_toolchain = true;
+  std::shared_ptr<Life> life;
+  // The coordinator's side.
+  WorkerId worker;  // 0: has not answered
+  std::uint64_t epoch_known = 0;
+  std::set<LeaseId> leases_known;
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed, bool keeps_transcript = false);
+  // Until everything is answered and quiet again, or something is wrong.
+  void run();
+  const std::vector<std::string>& violations() const { return violations_; }
+  const std::deque<std::string>& transcript() const { return transcript_; }
+  scheduling::Scheduler::Counts counts() const { return scheduler_.counts(); }
+  bool is_calm() const { return calm_; }
+
+ private:
+  // world.cc: the build and the coordinator's shell
+  void plan_build();
+  void submit(ActionId);
+  void tell(const scheduling::Event&);
+  void carry_out(const scheduling::Command&);
+  void send_action(const scheduling::SendAction&);
+  void fetch(const scheduling::PublishOutputs&, int tries_left);
+  void check_answer(const scheduling::AnswerFrontEnd&);
+  void set_alarm();
+  void say_hello(std::size_t machine);
+  void check_the_end();
+  Machine* machine_of(WorkerId);
+
+  // machines.cc: the workers' shells and what befalls them
+  void plan_trouble();
+  void start_life(std::size_t machine);
+  void tell(std::size_t machine, const session::Event&);
+  void carry_out(std::size_t machine, Life&, const session::Command&);
+  void run_attempt(std::size_t machine, LeaseId);
+  void send_heartbeat(std::size_t machine, Life&, const session::SendHeartbeat&);
+  void receive_heartbeat(std::size_t machine, std::uint64_t epoch, scheduling::HeartbeatReceived);
+  void set_alarm(std::size_t machine);
+  OutcomeClass draw_outcome(const SimulatedAction&);
+
+  void require(bool holds, const std::string& what);
+  void note(const std::string& what);
+
+  Dice dice_;
+  bool keeps_transcript_;
+  bool calm_ = false;
+  LinkQuality quality_;
+  double trouble_ = 0;  // probability of an attempt or a fetch going wrong
+  Timestamp trouble_ends_;
+  TimeLine time_;
+  scheduling::Scheduler scheduler_;
+  std::map<ActionId, SimulatedAction> actions_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::optional<Timestamp> alarm_;
+  std::size_t answered_count_ = 0;
+  std::uint64_t next_worker_ = 1, next_epoch_ = 1;
+  std::vector<std::string> violations_;
+  std::deque<std::string> transcript_;
+};
+
+}  // namespace extfarm::simulation
