@@ -25,10 +25,11 @@ struct AttemptKey {
 enum class ViewMode { kPrivate, kDirect };
 
 struct ExecutorSettings {
-  std::string scratch;                       // made (0700) when absent, emptied of this process's things at the end
+  std::string scratch;  // made (0700) when absent, emptied of this process's things at the end
   std::vector<std::string> permitted_roots;  // action view_roots must lie below one of these
-  std::vector<std::string> trusted_prefixes; // programs must lie below one of these, after resolving symlinks
-  bool force_direct = false;                 // for tests and --view direct
+  std::vector<std::string>
+      trusted_prefixes;       // programs must lie below one of these, after resolving symlinks
+  bool force_direct = false;  // for tests and --view direct
   Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
 };
 

@@ -1,0 +1,336 @@
+// Starts processes with fork and exec, waits by pidfd.  Not Boost.Process: its
+// 1.74 leaves a zombie for each failed launch and its pipes leak into children
+// (doc/decisions.md); what it would add here is one call.
+#include "common/process/process_runner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "common/base/check.h"
+
+namespace extfarm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void close_fd(int& fd) {
+  if (fd >= 0) ::close(fd);
+  fd = -1;
+}
+
+struct Pipe {
+  int read_end = -1, write_end = -1;
+  bool open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    read_end = ends[0];
+    write_end = ends[1];
+    return true;
+  }
+  void close_both() {
+    close_fd(read_end);
+    close_fd(write_end);
+  }
+};
+
+Duration duration_of(const timeval& t) {
+  return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+}
+
+// Everything the child needs after fork, prepared before it: no allocation there.
+struct Launch {
+  const ProcessRequest& request;
+  std::vector<char*> argv, envp;
+  std::vector<std::string> environment;
+  Pipe in, out, err, status;
+
+  explicit Launch(const ProcessRequest& r) : request(r) {
+    for (const auto& word : r.argv) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    for (const auto& [name, value] : r.environment) environment.push_back(name + "=" + value);
+    for (auto& entry : environment) envp.push_back(entry.data());
+    envp.push_back(nullptr);
+  }
+  ~Launch() {
+    for (auto* pipe : {&in, &out, &err, &status}) pipe->close_both();
+  }
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+
+  bool open_pipes() {
+    if (!status.open()) return false;
+    if (!request.capture_output) return true;
+    return out.open() && err.open() && (request.stdin_bytes.empty() || in.open());
+  }
+};
+
+[[noreturn]] void become_child(Launch& launch) {
+  const auto& request = launch.request;
+  const auto give_up = [&](int error) {
+    [[maybe_unused]] const auto written = ::write(launch.status.write_end, &error, sizeof error);
+    ::_exit(127);
+  };
+  if (request.own_group) ::setpgid(0, 0);
+  for (int signal = 1; signal < 65; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (request.capture_output) {
+    const int input =
+        launch.in.read_end >= 0 ? launch.in.read_end : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (::dup2(input, 0) < 0 || ::dup2(launch.out.write_end, 1) < 0 || ::dup2(launch.err.write_end, 2) < 0)
+      give_up(errno);
+  }
+  // The status pipe closes by itself at exec and tells the parent that it succeeded.
+  ::syscall(SYS_close_range, 3u, static_cast<unsigned>(launch.status.write_end) - 1, 0u);
+  ::syscall(SYS_close_range, static_cast<unsigned>(launch.status.write_end) + 1, ~0u, 0u);
+  if (request.memory_limit_bytes != 0) {
+    const rlimit limit{request.memory_limit_bytes, request.memory_limit_bytes};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(errno);
+  }
+  if (request.before_exec) {
+    if (const int error = request.before_exec(); error != 0) give_up(error);
+  }
+  if (!request.cwd.empty() && ::chdir(request.cwd.c_str()) != 0) give_up(errno);
+  ::execve(request.program.c_str(), launch.argv.data(), launch.envp.data());
+  give_up(errno);
+  ::_exit(127);
+}
+
+}  // namespace
+
+struct ProcessRunner::Impl {
+  struct Child {
+    pid_t pid = -1;
+    int pidfd = -1, in = -1, out = -1, err = -1;
+    bool own_group = true, reaped = false;
+    std::string to_write;
+    std::uint64_t output_limit = 0;
+    Clock::time_point started;
+    std::optional<Clock::time_point> kill_at;
+    ProcessExit exit;
+  };
+  int epoll = -1;
+  std::uint64_t next_id = 1;
+  std::map<ProcessId, Child> children;
+
+  void watch(int fd, std::uint32_t events, ProcessId id) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = id.value;
+    FARM_CHECK(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+  }
+  void signal_child(const Child& child, int signal) const {
+    ::kill(child.own_group ? -child.pid : child.pid, signal);
+  }
+  void read_pipe(Child& child, int& fd, std::string& into);
+  void write_pipe(Child& child);
+  void reap(Child& child);
+  bool service(Child& child);
+};
+
+// Takes what is there; closes at the end of the stream.
+void ProcessRunner::Impl::read_pipe(Child& child, int& fd, std::string& into) {
+  std::array<char, 64 << 10> buffer;
+  while (fd >= 0) {
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) return close_fd(fd);
+    if (child.exit.stdout_bytes.size() + child.exit.stderr_bytes.size() + static_cast<std::size_t>(n) >
+        child.output_limit) {
+      child.exit.output_limit_exceeded = true;
+      signal_child(child, SIGKILL);
+      return close_fd(fd);
+    }
+    into.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+void ProcessRunner::Impl::write_pipe(Child& child) {
+  while (child.in >= 0 && !child.to_write.empty()) {
+    const ssize_t n = ::write(child.in, child.to_write.data(), child.to_write.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n < 0) break;  // EPIPE: it does not want the rest
+    child.to_write.erase(0, static_cast<std::size_t>(n));
+  }
+  close_fd(child.in);
+}
+
+void ProcessRunner::Impl::reap(Child& child) {
+  int status = 0;
+  rusage usage{};
+  if (::wait4(child.pid, &status, WNOHANG, &usage) != child.pid) return;
+  child.reaped = true;
+  child.exit.run_time = std::chrono::duration_cast<Duration>(Clock::now() - child.started);
+  child.exit.cpu_time = duration_of(usage.ru_utime) + duration_of(usage.ru_stime);
+  child.exit.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
+  if (WIFSIGNALED(status))
+    child.exit.signal = WTERMSIG(status);
+  else
+    child.exit.exit_code = WEXITSTATUS(status);
+  close_fd(child.pidfd);
+  // What it left behind in its group must not outlive it, nor hold its pipes open.
+  if (child.own_group) ::kill(-child.pid, SIGKILL);
+}
+
+// True when the child has ended and all its output is here.
+bool ProcessRunner::Impl::service(Child& child) {
+  write_pipe(child);
+  read_pipe(child, child.out, child.exit.stdout_bytes);
+  read_pipe(child, child.err, child.exit.stderr_bytes);
+  if (!child.reaped) reap(child);
+  if (!child.reaped) return false;
+  read_pipe(child, child.out, child.exit.stdout_bytes);
+  read_pipe(child, child.err, child.exit.stderr_bytes);
+  close_fd(child.in);
+  close_fd(child.out);
+  close_fd(child.err);
+  return true;
+}
+
+ProcessRunner::ProcessRunner() : impl_(std::make_unique<Impl>()) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // grandchildren of a killed compile come to us, and are reaped
+  ::signal(SIGPIPE, SIG_IGN);
+  impl_->epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  FARM_CHECK(impl_->epoll >= 0);
+}
+
+ProcessRunner::~ProcessRunner() {
+  for (auto& [id, child] : impl_->children) {
+    impl_->signal_child(child, SIGKILL);
+    if (!child.reaped) ::waitpid(child.pid, nullptr, 0);
+    for (int* fd : {&child.pidfd, &child.in, &child.out, &child.err}) close_fd(*fd);
+  }
+  ::close(impl_->epoll);
+}
+
+Result<ProcessId> ProcessRunner::start(const ProcessRequest& request) {
+  Launch launch(request);
+  if (!launch.open_pipes()) {
+    return failure(ErrorCode::kIo, "cannot start " + request.program + ": no pipe: " + std::strerror(errno));
+  }
+  const auto started = Clock::now();
+  const pid_t pid = ::fork();
+  if (pid < 0)
+    return failure(ErrorCode::kIo, "cannot start " + request.program + ": fork: " + std::strerror(errno));
+  if (pid == 0) become_child(launch);
+  if (request.own_group) ::setpgid(pid, pid);
+  close_fd(launch.status.write_end);
+  int error = 0;
+  ssize_t n = 0;
+  do n = ::read(launch.status.read_end, &error, sizeof error);
+  while (n < 0 && errno == EINTR);
+  if (n == sizeof error) {
+    ::waitpid(pid, nullptr, 0);
+    return failure(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+                   "cannot start " + request.program + " in " + request.cwd + ": " + std::strerror(error));
+  }
+  const ProcessId id{impl_->next_id++};
+  auto& child = impl_->children[id];
+  child.pid = pid;
+  child.own_group = request.own_group;
+  child.output_limit = request.output_limit_bytes;
+  child.started = started;
+  child.exit.id = id;
+  child.to_write = request.stdin_bytes;
+  child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  FARM_CHECK(child.pidfd >= 0);
+  ::fcntl(child.pidfd, F_SETFD, FD_CLOEXEC);
+  impl_->watch(child.pidfd, EPOLLIN, id);
+  child.in = std::exchange(launch.in.write_end, -1);
+  child.out = std::exchange(launch.out.read_end, -1);
+  child.err = std::exchange(launch.err.read_end, -1);
+  for (int fd : {child.in, child.out, child.err}) {
+    if (fd < 0) continue;
+    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    impl_->watch(
+        fd, fd == child.in ? static_cast<std::uint32_t>(EPOLLOUT) : static_cast<std::uint32_t>(EPOLLIN), id);
+  }
+  return id;
+}
+
+void ProcessRunner::stop(ProcessId id, Duration grace) {
+  const auto it = impl_->children.find(id);
+  if (it == impl_->children.end() || it->second.reaped || it->second.kill_at) return;
+  impl_->signal_child(it->second, grace.count() > 0 ? SIGTERM : SIGKILL);
+  it->second.kill_at = Clock::now() + grace;
+}
+
+int ProcessRunner::fd() const { return impl_->epoll; }
+
+std::vector<ProcessExit> ProcessRunner::take_exits() {
+  std::vector<ProcessExit> exits;
+  for (auto it = impl_->children.begin(); it != impl_->children.end();) {
+    auto& child = it->second;
+    if (child.kill_at && Clock::now() >= *child.kill_at) impl_->signal_child(child, SIGKILL);
+    if (!impl_->service(child)) {
+      ++it;
+      continue;
+    }
+    exits.push_back(std::move(child.exit));
+    it = impl_->children.erase(it);
+  }
+  // Orphans of killed groups that were handed to us as subreaper.
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
+    const bool ours = std::any_of(impl_->children.begin(), impl_->children.end(),
+                                  [&](const auto& entry) { return entry.second.pid == info.si_pid; });
+    if (ours) break;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+  return exits;
+}
+
+std::optional<Duration> ProcessRunner::next_deadline_in() const {
+  std::optional<Duration> next;
+  for (const auto& [id, child] : impl_->children) {
+    if (!child.kill_at) continue;
+    const auto left = std::max<Duration>(std::chrono::duration_cast<Duration>(*child.kill_at - Clock::now()),
+                                         std::chrono::milliseconds(10));
+    if (!next || left < *next) next = left;
+  }
+  return next;
+}
+
+std::size_t ProcessRunner::running_count() const { return impl_->children.size(); }
+
+std::optional<int> ProcessRunner::pid(ProcessId id) const {
+  const auto it = impl_->children.find(id);
+  if (it == impl_->children.end() || it->second.reaped) return std::nullopt;
+  return it->second.pid;
+}
+
+Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration timeout) {
+  const auto id = start(request);
+  if (!id) return tl::unexpected(id.error());
+  const auto deadline = Clock::now() + timeout;
+  for (;;) {
+    auto& child = impl_->children.at(*id);
+    if (impl_->service(child)) {
+      ProcessExit exit = std::move(child.exit);
+      impl_->children.erase(*id);
+      return exit;
+    }
+    if (Clock::now() >= deadline) impl_->signal_child(child, SIGKILL);
+    pollfd ready{impl_->epoll, POLLIN, 0};
+    ::poll(&ready, 1, 50);
+  }
+}
+
+}  // namespace extfarm

@@ -1,0 +1,87 @@
+#include "worker/execution/command_preparation.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "common/compiler/depfile.h"
+
+namespace extfarm {
+namespace {
+
+void insert_before_dashes(std::vector<std::string>& argv, const std::vector<std::string>& words) {
+  const auto at = std::find(argv.begin() + 1, argv.end(), "--");
+  argv.insert(at, words.begin(), words.end());
+}
+
+// The compile as a mere listing of all it includes.
+std::vector<std::string> listing_of(const std::vector<std::string>& argv, const std::string& depfile) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    const auto& word = argv[i];
+    if (word == "-MMD" || word == "-MD" || word == "-c" || word == "-S" || word == "-MP") continue;
+    if (word.starts_with("-Wp,-MMD,") || word.starts_with("-Wp,-MD,")) continue;
+    if (word == "-o" || word == "-MF" || word == "-MT" || word == "-MQ") {
+      ++i;
+      continue;
+    }
+    if (word.starts_with("-MF") || word.starts_with("-MT") || word.starts_with("-MQ")) continue;
+    if (word.starts_with("-o") && word.size() > 2) continue;
+    out.push_back(word);
+  }
+  insert_before_dashes(out, {"-M", "-MF", depfile});
+  return out;
+}
+
+}  // namespace
+
+PreparedCommand prepare_command(const Action& action, const std::string& temporary) {
+  PreparedCommand out;
+  out.argv = action.argv;
+  for (const auto& entry : action.environment) {
+    if (entry.first != "TMPDIR") out.environment.push_back(entry);
+  }
+  out.environment.emplace_back("TMPDIR", temporary);
+  const std::string added = temporary + "/inputs.d";
+  if (action.kind == ActionKind::kCythonize) {
+    out.environment.emplace_back("EXTFARM_DEPFILE", added);
+    out.dependency_source = DependencySource::kLines;
+    out.depfile = added;
+  } else if (action.kind == ActionKind::kLink) {
+    insert_before_dashes(out.argv, {"-Wl,--dependency-file=" + added});
+    out.dependency_source = DependencySource::kAddedDepfile;
+    out.depfile = added;
+  } else if (action.kind == ActionKind::kCompile) {
+    const auto reading = read_command_line(action.argv);
+    const bool fortran = action.program.find("fortran") != std::string::npos;
+    const bool several = reading.sources.size() > 1;
+    if (fortran || several) {
+      // gfortran lists modules only with -cpp, and one file cannot take the
+      // lists of several sources: the declared inputs stand alone.
+    } else if (reading.dependency_style == DependencyStyle::kNone) {
+      insert_before_dashes(out.argv, {"-MD", "-MF", added});
+      out.dependency_source = DependencySource::kAddedDepfile;
+      out.depfile = added;
+    } else if (reading.dependency_style == DependencyStyle::kMakefileAllHeaders) {
+      out.dependency_source = DependencySource::kOwnDepfile;
+      out.depfile = reading.depfile;
+    } else {
+      out.listing_argv = listing_of(action.argv, added);
+      out.dependency_source = DependencySource::kAddedDepfile;
+      out.depfile = added;
+    }
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> read_dependencies(DependencySource source, const std::string& text,
+                                                   const std::string& cwd) {
+  if (source != DependencySource::kLines) return parse_depfile(text, cwd);
+  std::vector<std::string> paths;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) paths.push_back(line);
+  }
+  return paths;
+}
+
+}  // namespace extfarm

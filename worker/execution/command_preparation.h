@@ -1,0 +1,37 @@
+// What the worker adds to a command line so that it tells what it read.  The
+// additions change no byte of the outputs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/compiler/command_line.h"
+#include "common/model/action.h"
+
+namespace extfarm {
+
+enum class DependencySource {
+  kNone,          // only the declared inputs are known
+  kAddedDepfile,  // at `depfile`, in the attempt's scratch
+  kOwnDepfile,    // the command's own, at `depfile` in its working folder
+  kLines,         // EXTFARM_DEPFILE: one path a line
+};
+
+struct PreparedCommand {
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> environment;
+  DependencySource dependency_source = DependencySource::kNone;
+  std::string depfile;
+  // After the command: argv of a second run that lists all headers (-MMD leaves out the system's).
+  std::vector<std::string> listing_argv;
+};
+
+// `temporary` is the attempt's own folder for TMPDIR and dependency files.
+PreparedCommand prepare_command(const Action&, const std::string& temporary);
+
+// Text of a dependency file or list → absolute input paths.
+Result<std::vector<std::string>> read_dependencies(DependencySource, const std::string& text,
+                                                   const std::string& cwd);
+
+}  // namespace extfarm

@@ -1,0 +1,401 @@
+#include "worker/execution/executor.h"
+
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "common/base/check.h"
+#include "common/compiler/toolchain_probe.h"
+#include "common/process/process_runner.h"
+#include "common/system/filesystem.h"
+#include "worker/execution/command_preparation.h"
+#include "worker/execution/output_collection.h"
+#include "worker/execution/private_view.h"
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
+
+bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    if (folder == "/") return true;
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+  });
+}
+
+// gcc's driver survives the death of what it started, and exits with 1.
+bool compiler_was_killed(const ProcessExit& exit) {
+  return exit.stderr_bytes.find("Killed signal terminated program") != std::string::npos ||
+         exit.stderr_bytes.find("Terminated signal terminated program") != std::string::npos;
+}
+
+}  // namespace
+
+struct Executor::Impl {
+  enum class State { kWaitingForInputs, kRunning, kListing, kFinished };
+  struct Attempt {
+    Action action;
+    State state = State::kWaitingForInputs;
+    std::string folder, temporary;
+    std::unique_ptr<PrivateView> view;
+    PreparedCommand command;
+    std::optional<ProcessId> process;
+    ProcessExit exit;
+    std::vector<CollectedOutput> outputs;
+    std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
+    std::set<std::string> asked;
+    Timestamp started;
+    std::string direct_output;  // direct mode: where the output went instead
+  };
+
+  Impl(ExecutorSettings s, const Clock& c)
+      : settings(std::move(s)), clock(c), digests(filesystem), probe(runner, digests) {}
+
+  void begin(const AttemptKey&, Attempt&);
+  std::optional<Outcome> refusal(const Attempt&);
+  bool inputs_are_here(const AttemptKey&, Attempt&);
+  void launch(const AttemptKey&, Attempt&);
+  void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
+  void end_process(const AttemptKey&, Attempt&, ProcessExit);
+  void conclude(const AttemptKey&, Attempt&);
+  Result<void> collect(Attempt&);
+  void attest_inputs(const Attempt&, Attestation&);
+  void finish(const AttemptKey&, Attempt&, Outcome);
+  void fail(const AttemptKey&, Attempt&, OutcomeClass, const std::string& reason);
+
+  ExecutorSettings settings;
+  const Clock& clock;
+  PosixFilesystem filesystem;
+  DigestCache digests;
+  ProcessRunner runner;
+  ToolchainProbe probe;
+  ViewMode mode = ViewMode::kPrivate;
+  std::string mode_reason;
+  std::map<AttemptKey, Attempt> attempts;
+  std::map<ProcessId, AttemptKey> processes;
+  std::vector<AttemptEvent> events;
+  std::uint64_t next_folder = 1;
+};
+
+Executor::Executor(ExecutorSettings settings, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock)) {
+  auto& i = *impl_;
+  std::error_code failed;
+  fs::create_directories(i.settings.scratch, failed);
+  ::chmod(i.settings.scratch.c_str(), 0700);
+  if (i.settings.force_direct) {
+    i.mode = ViewMode::kDirect;
+    i.mode_reason = "asked for with --view direct";
+  } else if (const auto possible = PrivateView::probe(i.settings.scratch); !possible) {
+    i.mode = ViewMode::kDirect;
+    i.mode_reason = possible.error().message;
+  }
+}
+
+Executor::~Executor() {
+  while (!impl_->attempts.empty()) forget(impl_->attempts.begin()->first);
+  remove_tree(impl_->settings.scratch);
+}
+
+void Executor::start(const AttemptKey& key, const Action& action) {
+  auto& attempt = impl_->attempts[key];
+  attempt = {};
+  attempt.action = action;
+  attempt.started = impl_->clock.now();
+  impl_->begin(key, attempt);
+}
+
+void Executor::Impl::fail(const AttemptKey& key, Attempt& attempt, OutcomeClass outcome_class,
+                          const std::string& reason) {
+  Outcome outcome;
+  outcome.outcome_class = outcome_class;
+  outcome.reason = reason;
+  finish(key, attempt, std::move(outcome));
+}
+
+void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome outcome) {
+  attempt.state = State::kFinished;
+  events.push_back({AttemptEvent::Kind::kFinished, key, "", std::move(outcome)});
+}
+
+// Why this worker does not run it; nullopt when it does.
+std::optional<Outcome> Executor::Impl::refusal(const Attempt& attempt) {
+  Outcome outcome;
+  outcome.outcome_class = OutcomeClass::kRefused;
+  std::error_code failed;
+  const std::string program = fs::canonical(attempt.action.program, failed).string();
+  if (failed || !lies_below_any(program, settings.trusted_prefixes)) {
+    outcome.reason =
+        "this worker does not run " + attempt.action.program + "; start it with --trust for its folder";
+    return outcome;
+  }
+  for (const auto& root : attempt.action.view_roots) {
+    const std::string real = fs::canonical(root, failed).string();
+    if (!failed && real == fs::path(root).lexically_normal() &&
+        lies_below_any(real, settings.permitted_roots))
+      continue;
+    outcome.reason =
+        failed ? "the folder " + root + " is not there on this worker; is the shared filesystem mounted?"
+               : "this worker makes no view of " + root + "; start it with --root for it";
+    return outcome;
+  }
+  if (attempt.action.toolchain_digest.is_zero()) return std::nullopt;
+  const auto toolchain = probe.probe(attempt.action.toolchain);
+  if (toolchain && toolchain->digest == attempt.action.toolchain_digest) return std::nullopt;
+  outcome.outcome_class = OutcomeClass::kToolchainDiffers;
+  outcome.reason =
+      toolchain ? attempt.action.toolchain.driver + " is another one here" : toolchain.error().message;
+  return outcome;
+}
+
+void Executor::Impl::begin(const AttemptKey& key, Attempt& attempt) {
+  if (auto refused = refusal(attempt)) return finish(key, attempt, std::move(*refused));
+  attempt.folder = settings.scratch + "/a" + std::to_string(next_folder++);
+  attempt.temporary = attempt.folder + "/tmp";
+  std::error_code failed;
+  if (!fs::create_directories(attempt.temporary, failed)) {
+    return fail(key, attempt, OutcomeClass::kInfrastructure,
+                "cannot make " + attempt.temporary + ": " + failed.message());
+  }
+  if (mode == ViewMode::kPrivate) {
+    std::vector<std::string> written = {attempt.action.cwd};
+    for (const auto& output : attempt.action.outputs)
+      written.push_back(fs::path(output).parent_path().string());
+    auto view = PrivateView::prepare(attempt.action.view_roots, attempt.folder, written);
+    if (!view) {
+      const bool refused = view.error().code == ErrorCode::kRefused;
+      return fail(key, attempt, refused ? OutcomeClass::kRefused : OutcomeClass::kInfrastructure,
+                  view.error().message);
+    }
+    attempt.view = std::move(*view);
+  }
+  if (inputs_are_here(key, attempt)) launch(key, attempt);
+}
+
+// Every pinned input shows the pinned bytes here, or came in a message.
+bool Executor::Impl::inputs_are_here(const AttemptKey& key, Attempt& attempt) {
+  bool complete = true;
+  const bool is_late = clock.now() - attempt.started >= settings.pinned_wait;
+  for (const auto& pinned : attempt.action.pinned) {
+    if (attempt.supplied.contains(pinned.path)) continue;
+    if (digests.digest(pinned.path) == pinned.digest) continue;
+    complete = false;
+    if (is_late && attempt.asked.insert(pinned.path).second) {
+      events.push_back({AttemptEvent::Kind::kNeedsInput, key, pinned.path, {}});
+    }
+  }
+  return complete;
+}
+
+void Executor::supply_input(const AttemptKey& key, const std::string& path, bool found,
+                            const std::string& bytes) {
+  const auto it = impl_->attempts.find(key);
+  if (it == impl_->attempts.end() || it->second.state != Impl::State::kWaitingForInputs) return;
+  auto& attempt = it->second;
+  const auto& pinned = attempt.action.pinned;
+  const auto wanted =
+      std::find_if(pinned.begin(), pinned.end(), [&](const auto& p) { return p.path == path; });
+  if (wanted == pinned.end()) return;
+  if (!found || digest_of(bytes) != wanted->digest || !attempt.view) {
+    return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
+                       path + " is not here as the submitting host sees it");
+  }
+  for (const auto& view : attempt.view->roots()) {
+    if (!path.starts_with(view.root + "/")) continue;
+    const auto written =
+        impl_->filesystem.write_atomically(view.upper + path.substr(view.root.size()), bytes, 0644);
+    if (!written) return impl_->fail(key, attempt, OutcomeClass::kInfrastructure, written.error().message);
+    attempt.supplied.insert(path);
+  }
+  if (!attempt.supplied.contains(path)) {
+    return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
+                       path + " lies outside the view and differs here");
+  }
+  if (impl_->inputs_are_here(key, attempt)) impl_->launch(key, attempt);
+}
+
+void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
+  attempt.command = prepare_command(attempt.action, attempt.temporary);
+  if (mode == ViewMode::kDirect) {
+    auto& argv = attempt.command.argv;
+    const auto option = std::find(argv.begin(), argv.end(), "-o");
+    const auto reading = read_command_line(attempt.action.argv);
+    const bool plain =
+        reading.dependency_style == DependencyStyle::kNone && option != argv.end() &&
+        option + 1 != argv.end() &&
+        (attempt.action.kind == ActionKind::kCompile || attempt.action.kind == ActionKind::kLink);
+    if (!plain) {
+      return fail(key, attempt, OutcomeClass::kRefused,
+                  "this worker has no private views (" + mode_reason +
+                      ") and runs only plain compiles and links with -o");
+    }
+    const fs::path original = *(option + 1);
+    attempt.direct_output = attempt.folder + "/" + original.filename().string();
+    *(option + 1) = attempt.direct_output;
+  }
+  run(key, attempt, attempt.command.argv);
+  if (attempt.state != State::kFinished) attempt.state = State::kRunning;
+}
+
+void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vector<std::string>& argv) {
+  ProcessRequest request;
+  request.program = attempt.action.program;
+  request.argv = argv;
+  request.environment = attempt.command.environment;
+  request.cwd = attempt.action.cwd;
+  request.stdin_bytes = attempt.action.stdin_bytes;
+  if (attempt.view) request.before_exec = [view = attempt.view.get()] { return view->enter(); };
+  const auto started = runner.start(request);
+  if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
+  attempt.process = *started;
+  processes[*started] = key;
+}
+
+void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, ProcessExit exit) {
+  attempt.process.reset();
+  if (attempt.state == State::kListing) return conclude(key, attempt);
+  attempt.exit = std::move(exit);
+  if (attempt.exit.exit_code == 0 && attempt.exit.signal == 0 && !attempt.command.listing_argv.empty()) {
+    attempt.state = State::kListing;
+    return run(key, attempt, attempt.command.listing_argv);
+  }
+  conclude(key, attempt);
+}
+
+Result<void> Executor::Impl::collect(Attempt& attempt) {
+  if (attempt.view) {
+    auto outputs = collect_outputs(attempt.view->roots());
+    if (!outputs) return tl::unexpected(outputs.error());
+    for (auto& output : *outputs) {
+      if (!attempt.supplied.contains(output.attested.path)) attempt.outputs.push_back(std::move(output));
+    }
+  } else if (fs::exists(attempt.direct_output)) {
+    auto output = collect_file(attempt.direct_output, attempt.action.outputs.front());
+    if (!output) return tl::unexpected(output.error());
+    attempt.outputs.push_back(std::move(*output));
+  }
+  return {};
+}
+
+void Executor::Impl::attest_inputs(const Attempt& attempt, Attestation& attestation) {
+  std::set<std::string> paths(attempt.action.inputs.begin(), attempt.action.inputs.end());
+  if (attempt.command.dependency_source != DependencySource::kNone) {
+    std::string where = attempt.command.depfile;
+    if (!where.starts_with('/')) where = (fs::path(attempt.action.cwd) / where).lexically_normal().string();
+    for (const auto& output : attempt.outputs) {
+      if (output.attested.path == where) where = output.stored_at;
+    }
+    if (const auto text = filesystem.read(where)) {
+      const auto read = read_dependencies(attempt.command.dependency_source, *text, attempt.action.cwd);
+      if (read) paths.insert(read->begin(), read->end());
+    }
+  }
+  std::set<std::string> written;
+  for (const auto& output : attempt.outputs) written.insert(output.attested.path);
+  for (const auto& path : paths) {
+    if (written.contains(path) || lies_below_any(path, {attempt.folder})) continue;
+    if (attempt.supplied.contains(path)) continue;  // its digest was checked when it came
+    if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
+  }
+}
+
+void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
+  const auto& exit = attempt.exit;
+  Outcome outcome;
+  outcome.exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+  outcome.run_time = exit.run_time;
+  outcome.cpu_time = exit.cpu_time;
+  outcome.peak_memory_bytes = exit.peak_memory_bytes;
+  outcome.stdout_bytes = exit.stdout_bytes;
+  outcome.stderr_bytes = exit.stderr_bytes;
+  if (exit.output_limit_exceeded) {
+    outcome.reason = "the command printed more than 256 MiB";
+  } else if (exit.signal != 0) {
+    outcome.reason = "the command died of signal " + std::to_string(exit.signal);
+  } else if (compiler_was_killed(exit)) {
+    outcome.reason = "the compiler was killed";
+  } else if (const auto collected = collect(attempt); !collected) {
+    outcome.reason = collected.error().message;
+  } else {
+    outcome.outcome_class = exit.exit_code == 0 ? OutcomeClass::kSucceeded : OutcomeClass::kCommandFailed;
+    attest_inputs(attempt, outcome.attestation);
+    for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
+  }
+  finish(key, attempt, std::move(outcome));
+}
+
+void Executor::forget(const AttemptKey& key) {
+  const auto it = impl_->attempts.find(key);
+  if (it == impl_->attempts.end()) return;
+  if (it->second.process) {
+    impl_->runner.stop(*it->second.process, Duration{0});
+    impl_->processes.erase(*it->second.process);
+  }
+  const std::string folder = it->second.folder;
+  impl_->attempts.erase(it);
+  std::erase_if(impl_->events, [&](const AttemptEvent& event) { return event.key == key; });
+  if (!folder.empty()) remove_tree(folder);
+}
+
+Result<std::string> Executor::read_output(const AttemptKey& key, std::uint32_t index,
+                                          std::uint64_t offset_bytes, std::uint64_t length_bytes) const {
+  const auto it = impl_->attempts.find(key);
+  if (it == impl_->attempts.end() || index >= it->second.outputs.size()) {
+    return failure(ErrorCode::kNotFound, "there is no such output any more");
+  }
+  const auto& stored = it->second.outputs[index].stored_at;
+  std::ifstream file(stored, std::ios::binary);
+  std::string bytes(length_bytes, '\0');
+  file.seekg(static_cast<std::streamoff>(offset_bytes));
+  file.read(bytes.data(), static_cast<std::streamsize>(length_bytes));
+  if (static_cast<std::uint64_t>(file.gcount()) != length_bytes) {
+    return failure(ErrorCode::kIo, "cannot read " + stored + " back");
+  }
+  return bytes;
+}
+
+Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->probe.probe(spec); }
+
+int Executor::fd() const { return impl_->runner.fd(); }
+
+std::optional<Timestamp> Executor::next_deadline() const {
+  std::optional<Timestamp> next;
+  const auto sooner = [&](Timestamp t) { next = next ? std::min(*next, t) : t; };
+  const Timestamp now = impl_->clock.now();
+  if (!impl_->events.empty()) sooner(now);
+  if (const auto in = impl_->runner.next_deadline_in()) sooner(now + *in);
+  for (const auto& [key, attempt] : impl_->attempts) {
+    if (attempt.state == Impl::State::kWaitingForInputs) sooner(now + kPinnedPollEvery);
+  }
+  return next;
+}
+
+std::vector<AttemptEvent> Executor::take_events() {
+  auto& i = *impl_;
+  for (auto& [key, attempt] : i.attempts) {
+    if (attempt.state == Impl::State::kWaitingForInputs && i.inputs_are_here(key, attempt))
+      i.launch(key, attempt);
+  }
+  for (auto& exit : i.runner.take_exits()) {
+    const auto process = i.processes.find(exit.id);
+    if (process == i.processes.end()) continue;
+    const AttemptKey key = process->second;
+    i.processes.erase(process);
+    i.end_process(key, i.attempts.at(key), std::move(exit));
+  }
+  return std::exchange(i.events, {});
+}
+
+ViewMode Executor::mode() const { return impl_->mode; }
+const std::string& Executor::mode_reason() const { return impl_->mode_reason; }
+
+}  // namespace extfarm

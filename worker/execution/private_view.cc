@@ -1,0 +1,179 @@
+#include "worker/execution/private_view.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool lies_below(const std::string& path, const std::string& folder) {
+  if (folder == "/") return true;
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+std::vector<std::string> outermost(std::vector<std::string> roots) {
+  std::sort(roots.begin(), roots.end());
+  std::vector<std::string> out;
+  for (const auto& root : roots) {
+    if (out.empty() || !lies_below(root, out.back())) out.push_back(root);
+  }
+  return out;
+}
+
+bool write_file(const char* path, const std::string& text) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  return ok;
+}
+
+// Overlay options escape ',' ':' and '\'.
+std::string escaped(const std::string& path) {
+  std::string out;
+  for (char c : path) {
+    if (c == ',' || c == ':' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+int make_read_only() {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return static_cast<int>(
+      ::syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes));
+}
+
+// The folders from `root` down to `folder`, made in the upper layer with the
+// modes they have below, so that nothing has to be copied up whose owner is
+// not mapped here.
+void premake(const ViewRoot& view, const std::string& folder) {
+  std::string relative = folder.substr(view.root == "/" ? 0 : view.root.size());
+  std::size_t at = 0;
+  while (at < relative.size()) {
+    const auto end = std::min(relative.find('/', at + 1), relative.size());
+    const std::string lower = view.root + relative.substr(0, end),
+                      upper = view.upper + relative.substr(0, end);
+    struct stat st {};
+    if (::lstat(lower.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) return;
+    ::mkdir(upper.c_str(), 0700);
+    ::chmod(upper.c_str(), st.st_mode & 0777);
+    at = end;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std::string>& roots,
+                                                          const std::string& scratch,
+                                                          const std::vector<std::string>& written_folders) {
+  std::unique_ptr<PrivateView> view(new PrivateView);
+  view->scratch_ = scratch;
+  view->needs_user_namespace_ = ::geteuid() != 0;
+  const auto uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
+  view->uid_map_ = uid + " " + uid + " 1";
+  view->gid_map_ = gid + " " + gid + " 1";
+  for (const auto& root : outermost(roots)) {
+    if (lies_below(scratch, root)) {
+      return failure(ErrorCode::kRefused, "the worker's scratch folder " + scratch +
+                                              " lies in the project's folder " + root +
+                                              "; start the worker with --scratch elsewhere");
+    }
+    struct stat st {};
+    if (::stat(root.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
+      return failure(
+          ErrorCode::kRefused,
+          "the folder " + root + " is not there on this worker; is the shared filesystem mounted?");
+    }
+    const std::string number = std::to_string(view->roots_.size());
+    ViewRoot made{root, scratch + "/upper" + number, scratch + "/work" + number};
+    if (::mkdir(made.upper.c_str(), 0700) != 0 || ::mkdir(made.work.c_str(), 0700) != 0) {
+      return failure(ErrorCode::kIo, "cannot make " + made.upper + ": " + std::strerror(errno));
+    }
+    ::chmod(made.upper.c_str(), st.st_mode & 0777);
+    for (const auto& folder : written_folders) {
+      if (lies_below(folder, root)) premake(made, folder);
+    }
+    view->options_.push_back("lowerdir=" + escaped(root) + ",upperdir=" + escaped(made.upper) + ",workdir=" +
+                             escaped(made.work) + (view->needs_user_namespace_ ? ",userxattr" : ""));
+    view->roots_.push_back(std::move(made));
+  }
+  return view;
+}
+
+int PrivateView::enter() const {
+  const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | (needs_user_namespace_ ? CLONE_NEWUSER : 0);
+  if (::unshare(flags) != 0) return errno;
+  if (needs_user_namespace_) {
+    if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", uid_map_) ||
+        !write_file("/proc/self/gid_map", gid_map_)) {
+      return errno;
+    }
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
+  for (std::size_t i = 0; i < roots_.size(); ++i) {
+    if (::mount("extfarm", roots_[i].root.c_str(), "overlay", 0, options_[i].c_str()) != 0) return errno;
+  }
+  if (::mount(scratch_.c_str(), scratch_.c_str(), nullptr, MS_BIND, nullptr) != 0) return errno;
+  if (make_read_only() != 0) return errno;
+  // Writable again: the views, the scratch folder and the devices (/dev/null).
+  mount_attr writable{};
+  writable.attr_clr = MOUNT_ATTR_RDONLY;
+  for (const auto& root : roots_) {
+    if (::syscall(SYS_mount_setattr, AT_FDCWD, root.root.c_str(), 0, &writable, sizeof writable) != 0)
+      return errno;
+  }
+  if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch_.c_str(), 0, &writable, sizeof writable) != 0)
+    return errno;
+  return 0;
+}
+
+Result<void> PrivateView::probe(const std::string& scratch) {
+  const std::string folder = scratch + "/probe", root = folder + "-root";
+  std::error_code ignored;
+  fs::create_directories(folder, ignored);
+  fs::create_directories(root, ignored);
+  auto view = prepare({root}, folder, {root});
+  Result<void> result = {};
+  if (!view) {
+    result = tl::unexpected(view.error());
+  } else {
+    const std::string file = root + "/written";
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      const int error = (*view)->enter();
+      const int fd = error == 0 ? ::open(file.c_str(), O_CREAT | O_WRONLY, 0600) : -1;
+      ::_exit(error != 0 ? error : fd < 0 ? errno : 0);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+      result =
+          failure(ErrorCode::kUnavailable, std::string("this machine refuses private views (") +
+                                               std::strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EIO) +
+                                               "); allow user namespaces and overlayfs in them");
+    } else if (::access((folder + "/upper0/written").c_str(), F_OK) != 0 ||
+               ::access(file.c_str(), F_OK) == 0) {
+      result = failure(ErrorCode::kUnavailable, "a private view let a write through");
+    }
+  }
+  fs::remove_all(folder, ignored);
+  fs::remove_all(root, ignored);
+  return result;
+}
+
+}  // namespace extfarm
