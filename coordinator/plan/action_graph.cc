@@ -1,3 +1,5 @@
+// Keeps nodes, edges and levels consistent as the graph grows.  No recursion:
+// chains may be long.
 #include "coordinator/plan/action_graph.h"
 
 #include <algorithm>

@@ -71,10 +71,11 @@ void Scheduler::State::retry(ActionId id, ActionState& action) {
 void Scheduler::State::retry_after_infrastructure(ActionId id, ActionState& action, WorkerId worker,
                                                   const std::string& reason) {
   action.last_failure = reason;
-  action.avoided.insert(worker);
+  ++action.failures_at[worker];
   if (++action.infrastructure_count < policy.infrastructure_attempts) return retry(id, action);
   answer(id, Answer::kRunLocally, {},
-         std::to_string(action.infrastructure_count) + " attempts on workers failed, the last because: " + reason);
+         std::to_string(action.infrastructure_count) +
+             " attempts on workers failed, the last because: " + reason);
 }
 
 void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, WorkerId worker,

@@ -40,23 +40,23 @@ bool Scheduler::State::is_capable(const ActionState& action, WorkerId worker) co
   return !action.only_local || fleet.workers().at(worker).is_local;
 }
 
-// The emptiest of the capable workers.  One that failed this action is used
-// only when no other is capable, not merely when the others are busy: a broken
-// worker is always free.
+// The emptiest of the capable workers where this action failed least.  When
+// those are busy it waits for them: a broken worker is always free.
 std::optional<WorkerId> Scheduler::State::choose_worker(const ActionState& action) {
-  using Rank = std::tuple<bool, double, WorkerId>;
+  using Rank = std::tuple<std::uint32_t, double, WorkerId>;
   std::optional<Rank> best;
-  bool others_exist = false;
+  std::optional<std::uint32_t> fewest_failures;
   for (const WorkerId id : capable[action.toolchain]) {
     if (!is_capable(action, id)) continue;
-    const bool is_avoided = action.avoided.contains(id);
-    others_exist = others_exist || !is_avoided;
+    const auto failed = action.failures_at.find(id);
+    const std::uint32_t failure_count = failed == action.failures_at.end() ? 0 : failed->second;
+    fewest_failures = std::min(failure_count, fewest_failures.value_or(failure_count));
     const WorkerState& worker = fleet.workers().at(id);
     if (!worker.has_free_slot()) continue;
-    const Rank rank{is_avoided, static_cast<double>(worker.running.size()) / worker.slots, id};
+    const Rank rank{failure_count, static_cast<double>(worker.running.size()) / worker.slots, id};
     if (!best || rank < *best) best = rank;
   }
-  if (!best || (std::get<bool>(*best) && others_exist)) return std::nullopt;
+  if (!best || std::get<0>(*best) > *fewest_failures) return std::nullopt;
   return std::get<WorkerId>(*best);
 }
 
@@ -78,10 +78,9 @@ void Scheduler::State::dispatch() {
 // Starts or stops the clock of a ready action that nobody is capable of.
 void Scheduler::State::review(ActionId id, ActionState& action) {
   const auto& workers = capable[action.toolchain];
-  const bool has_worker =
-      std::any_of(workers.begin(), workers.end(), [&](WorkerId worker) {
-        return fleet.workers().contains(worker) && is_capable(action, worker);
-      });
+  const bool has_worker = std::any_of(workers.begin(), workers.end(), [&](WorkerId worker) {
+    return fleet.workers().contains(worker) && is_capable(action, worker);
+  });
   if (has_worker && action.patience_ends) {
     waits_in_vain.erase({*action.patience_ends, id});
     action.patience_ends.reset();
@@ -96,7 +95,8 @@ void Scheduler::State::give_up_waiting() {
     const ActionId id = waits_in_vain.begin()->second;
     const std::string& failure = actions.at(id).last_failure;
     answer(id, Answer::kRunLocally, {},
-           "no worker could take it for " + std::to_string(static_cast<int>(seconds(policy.no_worker_patience))) +
+           "no worker could take it for " +
+               std::to_string(static_cast<int>(seconds(policy.no_worker_patience))) +
                " s (`extfarm doctor` says why)" + (failure.empty() ? "" : "; before that: " + failure));
   }
 }

@@ -1,3 +1,4 @@
+// The fleet, worker by worker; no action is known here.
 #include "coordinator/scheduling/fleet.h"
 
 namespace extfarm::scheduling {

@@ -28,8 +28,8 @@ void Scheduler::State::on(const ActionSubmitted& e) {
   for (const ActionId id : e.after) {
     const auto it = actions.find(id);
     // Who submits this has had that answer already: the front end made the files itself.
-    const bool made_locally =
-        it != actions.end() && it->second.phase == Phase::kAnswered && it->second.answer == Answer::kRunLocally;
+    const bool made_locally = it != actions.end() && it->second.phase == Phase::kAnswered &&
+                              it->second.answer == Answer::kRunLocally;
     if (!made_locally) after.push_back(id);
   }
   actions[e.action].toolchain = e.toolchain;
@@ -54,9 +54,7 @@ void Scheduler::State::on(const FreshnessChecked& e) {
   }
 }
 
-void Scheduler::State::on(const WorkerJoined& e) {
-  fleet.join(now, e.worker, e.is_local);
-}
+void Scheduler::State::on(const WorkerJoined& e) { fleet.join(now, e.worker, e.is_local); }
 
 void Scheduler::State::on(const HeartbeatReceived& e) {
   const WorkerState* worker = fleet.find(e.worker);

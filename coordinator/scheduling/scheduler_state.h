@@ -23,13 +23,13 @@ enum class Phase : std::uint8_t { kWaiting, kChecking, kReady, kRunning, kPublis
 struct ActionState {
   Digest toolchain;
   Phase phase = Phase::kWaiting;
-  LeaseId lease;                // current one in kRunning and kPublishing
-  double queued_level_seconds = 0;  // its place in the ready queue
-  Answer answer = Answer::kBuilt;   // once kAnswered
-  std::set<WorkerId> excluded;  // never again for this action
-  std::set<WorkerId> avoided;   // only when nobody else is capable
+  LeaseId lease;                                  // current one in kRunning and kPublishing
+  double queued_level_seconds = 0;                // its place in the ready queue
+  Answer answer = Answer::kBuilt;                 // once kAnswered
+  std::set<WorkerId> excluded;                    // never again for this action
+  std::map<WorkerId, std::uint32_t> failures_at;  // infrastructure; the fewest come first
   bool only_local = false;
-  bool is_cancelled = false;    // while it is published
+  bool is_cancelled = false;  // while it is published
   std::uint32_t infrastructure_count = 0;
   std::uint32_t inputs_differ_count = 0;
   OutcomeClass outcome = OutcomeClass::kInfrastructure;  // what is being published
@@ -95,10 +95,10 @@ struct Scheduler::State {
   Fleet fleet;
   std::unordered_map<ActionId, ActionState> actions;
   std::unordered_map<LeaseId, Lease> leases;
-  std::set<std::pair<double, ActionId>> ready;              // longest bottom level first
-  std::set<std::pair<Timestamp, ActionId>> waits_in_vain;   // by patience_ends
-  std::map<Digest, std::uint64_t> toolchains_wanted;        // by unfinished actions
-  std::map<Digest, std::vector<WorkerId>> capable;          // of those; see capability_changed
+  std::set<std::pair<double, ActionId>> ready;             // longest bottom level first
+  std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
+  std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions
+  std::map<Digest, std::vector<WorkerId>> capable;         // of those; see capability_changed
   bool capability_changed = true;
   std::uint64_t next_lease = 1;
   Counts counts;

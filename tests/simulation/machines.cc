@@ -14,7 +14,8 @@ void World::plan_trouble() {
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     Machine& machine = *machines_[i];
     say_hello(i);
-    time_.after(dice_.happens(calm_ ? 0 : 0.2) ? dice_.between(0, 30) : Duration{0}, [this, i] { start_life(i); });
+    time_.after(dice_.happens(calm_ ? 0 : 0.2) ? dice_.between(0, 30) : Duration{0},
+                [this, i] { start_life(i); });
     if (calm_) continue;
     for (std::uint64_t crash = dice_.below(3); crash > 0; --crash) {
       const Duration when = dice_.between(0, 45);
@@ -28,8 +29,8 @@ void World::plan_trouble() {
       const Duration when = dice_.between(0, 40);
       const std::uint64_t direction = dice_.below(3);
       const auto set = [this, i, direction, &machine](bool is_cut) {
-        note("machine " + std::to_string(i) + (is_cut ? " is cut off, direction " : " is joined, direction ") +
-             std::to_string(direction));
+        note("machine " + std::to_string(i) +
+             (is_cut ? " is cut off, direction " : " is joined, direction ") + std::to_string(direction));
         if (direction != 1) machine.link.cut_to_worker = is_cut;
         if (direction != 0) machine.link.cut_to_coordinator = is_cut;
       };
@@ -151,7 +152,8 @@ void World::send_heartbeat(std::size_t index, Life& life, const session::SendHea
 }
 
 // As the coordinator's directory of workers does: another epoch is another worker.
-void World::receive_heartbeat(std::size_t index, std::uint64_t epoch, scheduling::HeartbeatReceived heartbeat) {
+void World::receive_heartbeat(std::size_t index, std::uint64_t epoch,
+                              scheduling::HeartbeatReceived heartbeat) {
   Machine& machine = *machines_[index];
   if (epoch < machine.epoch_known) return;  // said by one that is dead
   if (epoch != machine.epoch_known) {
@@ -163,9 +165,10 @@ void World::receive_heartbeat(std::size_t index, std::uint64_t epoch, scheduling
   }
   heartbeat.worker = machine.worker;
   std::string leases;
-  for (const auto& held : heartbeat.leases) leases += " " + std::to_string(held.lease.value) + (held.finished ? "f" : "");
-  note("heartbeat of worker " + std::to_string(machine.worker.value) + " #" + std::to_string(heartbeat.sequence) +
-       " holding" + leases);
+  for (const auto& held : heartbeat.leases)
+    leases += " " + std::to_string(held.lease.value) + (held.finished ? "f" : "");
+  note("heartbeat of worker " + std::to_string(machine.worker.value) + " #" +
+       std::to_string(heartbeat.sequence) + " holding" + leases);
   tell(heartbeat);
 }
 

@@ -70,7 +70,8 @@ class Link {
  public:
   bool cut_to_worker = false, cut_to_coordinator = false;
 
-  Link(TimeLine& time, Dice& dice, const LinkQuality& quality) : time_(time), dice_(dice), quality_(quality) {}
+  Link(TimeLine& time, Dice& dice, const LinkQuality& quality)
+      : time_(time), dice_(dice), quality_(quality) {}
   void to_worker(std::function<void()> arrive) { carry(cut_to_worker, std::move(arrive)); }
   void to_coordinator(std::function<void()> arrive) { carry(cut_to_coordinator, std::move(arrive)); }
 

@@ -97,7 +97,8 @@ void World::check_the_end() {
   require(counts.retried == 0, "something was retried though nothing went wrong");
   require(counts.run_locally == 0, "something was sent home though nothing went wrong");
   for (const auto& [id, action] : actions_) {
-    require(action.start_count <= 1, text("started more than once, though nothing went wrong: action", id.value));
+    require(action.start_count <= 1,
+            text("started more than once, though nothing went wrong: action", id.value));
   }
 }
 
@@ -122,8 +123,9 @@ void World::set_alarm() {
 void World::carry_out(const scheduling::Command& command) {
   if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
     const ActionId id = check->action;
-    time_.after(dice_.between(0, 0.05),
-                [this, id] { tell(scheduling::FreshnessChecked{id, actions_.at(id).is_fresh}); });
+    time_.after(dice_.between(0, 0.05), [this, id] {
+      tell(scheduling::FreshnessChecked{id, actions_.at(id).is_fresh});
+    });
   } else if (const auto* ask = std::get_if<scheduling::AskToolchain>(&command)) {
     Machine* machine = machine_of(ask->worker);
     if (machine == nullptr) return;
@@ -166,9 +168,11 @@ void World::send_action(const scheduling::SendAction& send) {
   require(action.answer_count == 0 && !action.published, text("sent though done: action", send.action.value));
   for (const ActionId producer : action.after) {
     const auto& made = actions_.at(producer);
-    const bool is_there = made.published || (made.answer_count > 0 && made.answer == scheduling::Answer::kFresh) ||
+    const bool is_there = made.published ||
+                          (made.answer_count > 0 && made.answer == scheduling::Answer::kFresh) ||
                           action.made_locally_before.contains(producer);
-    require(is_there, text("sent before its input is there: action, producer:", send.action.value, producer.value));
+    require(is_there,
+            text("sent before its input is there: action, producer:", send.action.value, producer.value));
   }
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     if (machines_[i]->worker != send.worker) continue;
@@ -217,7 +221,8 @@ void World::check_answer(const scheduling::AnswerFrontEnd& answer) {
   require(++action.answer_count == 1, text("answered twice: action", id));
   ++answered_count_;
   action.answer = answer.answer;
-  if (answer.answer == Answer::kBuilt) require(action.published, text("built, but not published: action", id));
+  if (answer.answer == Answer::kBuilt)
+    require(action.published, text("built, but not published: action", id));
   if (answer.answer != Answer::kBuilt) require(!action.published, text("published for nothing: action", id));
   if (answer.answer == Answer::kFresh) require(action.is_fresh, text("taken for fresh: action", id));
   if (answer.answer == Answer::kCommandFailed) {
@@ -226,8 +231,9 @@ void World::check_answer(const scheduling::AnswerFrontEnd& answer) {
   if (answer.answer == Answer::kDependencyFailed) {
     const bool is_true = std::any_of(action.after.begin(), action.after.end(), [&](ActionId producer) {
       const auto& made = actions_.at(producer);
-      return made.answer_count > 0 && (made.answer == Answer::kCommandFailed || made.answer == Answer::kCancelled ||
-                                       made.answer == Answer::kDependencyFailed);
+      return made.answer_count > 0 &&
+             (made.answer == Answer::kCommandFailed || made.answer == Answer::kCancelled ||
+              made.answer == Answer::kDependencyFailed);
     });
     require(is_true, text("no dependency of it failed: action", id));
   }

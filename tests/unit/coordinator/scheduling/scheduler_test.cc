@@ -1,0 +1,71 @@
+// What transcripts do not show: counts, and calls that change nothing.
+#include "coordinator/scheduling/scheduler.h"
+
+#include <gtest/gtest.h>
+
+namespace extfarm::scheduling {
+namespace {
+
+const Digest kToolchain = digest_of("t1");
+constexpr WorkerId kWorker{1};
+constexpr Timestamp kStart{};
+
+void bring_worker(Scheduler& scheduler, std::uint32_t slots) {
+  scheduler.handle(kStart, WorkerJoined{kWorker, false});
+  scheduler.handle(kStart, HeartbeatReceived{kWorker, 1, slots, false, {}});
+  scheduler.handle(kStart, ToolchainReported{kWorker, kToolchain, true});
+}
+
+TEST(Scheduler, CountsEachActionOnceWhateverBecomesOfIt) {
+  Scheduler scheduler;
+  bring_worker(scheduler, 4);
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    scheduler.handle(kStart, ActionSubmitted{{id}, kToolchain, {}, 1, 0});
+    scheduler.handle(kStart, FreshnessChecked{{id}, id == 3});
+  }
+  EXPECT_EQ(scheduler.counts().running, 2u);
+  scheduler.handle(kStart, OutcomeReceived{kWorker, {1}, OutcomeClass::kSucceeded, {}, ""});
+  scheduler.handle(kStart, OutputsPublished{{1}});
+  scheduler.handle(kStart, OutcomeReceived{kWorker, {2}, OutcomeClass::kInfrastructure, {}, "signal 9"});
+  const auto counts = scheduler.counts();
+  EXPECT_EQ(counts.total, 3u);
+  EXPECT_EQ(counts.finished, 2u);
+  EXPECT_EQ(counts.fresh, 1u);
+  EXPECT_EQ(counts.on_workers, 1u);
+  EXPECT_EQ(counts.retried, 1u);
+  EXPECT_EQ(counts.running, 1u);
+}
+
+TEST(Scheduler, AnActionSubmittedTwiceIsOneAction) {
+  Scheduler scheduler;
+  EXPECT_EQ(scheduler.handle(kStart, ActionSubmitted{{1}, kToolchain, {}, 1, 0}).size(), 1u);
+  EXPECT_TRUE(scheduler.handle(kStart, ActionSubmitted{{1}, kToolchain, {}, 1, 0}).empty());
+  EXPECT_EQ(scheduler.counts().total, 1u);
+}
+
+TEST(Scheduler, WordsAboutUnknownThingsAreIgnored) {
+  Scheduler scheduler;
+  EXPECT_TRUE(scheduler.handle(kStart, OutcomeReceived{{9}, {9}, OutcomeClass::kSucceeded, {}, ""}).empty());
+  EXPECT_TRUE(scheduler.handle(kStart, OutputsPublished{{9}}).empty());
+  EXPECT_TRUE(scheduler.handle(kStart, PublicationFailed{{9}, OutcomeClass::kInputsDiffer, ""}).empty());
+  EXPECT_TRUE(scheduler.handle(kStart, FreshnessChecked{{9}, true}).empty());
+  EXPECT_TRUE(scheduler.handle(kStart, ActionCancelled{{9}}).empty());
+  EXPECT_TRUE(scheduler.handle(kStart, WorkerLost{{9}}).empty());
+  EXPECT_EQ(scheduler.next_deadline(), std::nullopt);
+}
+
+TEST(Scheduler, NeverSendsMoreThanAWorkerHasSlots) {
+  Scheduler scheduler;
+  bring_worker(scheduler, 2);
+  std::size_t sent_count = 0;
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    scheduler.handle(kStart, ActionSubmitted{{id}, kToolchain, {}, 1, 0});
+    for (const auto& command : scheduler.handle(kStart, FreshnessChecked{{id}, false})) {
+      sent_count += std::holds_alternative<SendAction>(command);
+    }
+  }
+  EXPECT_EQ(sent_count, 2u);
+}
+
+}  // namespace
+}  // namespace extfarm::scheduling
