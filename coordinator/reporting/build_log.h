@@ -14,17 +14,17 @@ namespace extfarm::reporting {
 struct LoggedAttempt {
   std::uint64_t action = 0;
   std::string group;
-  std::string kind;        // "compile", …
-  std::string title;       // the main output's path relative to the project, or argv
-  std::string worker;      // worker id, e.g. "lab01-4711"
+  std::string kind;    // "compile", …
+  std::string title;   // the main output's path relative to the project, or argv
+  std::string worker;  // worker id, e.g. "lab01-4711"
   std::string host;
   std::uint32_t slot = 0;  // lane on that worker, from 0; assigned by the shell
   Timestamp submitted, sent, finished, published;
   Duration run_time{0};
   Duration cpu_time{0};
   std::uint64_t bytes_returned = 0;
-  std::string outcome;     // OutcomeClass name
-  bool counted = true;     // false: a retried or rejected attempt
+  std::string outcome;               // OutcomeClass name
+  bool counted = true;               // false: a retried or rejected attempt
   std::vector<std::uint64_t> after;  // actions it followed (same group, or by pinned input)
 };
 
@@ -41,7 +41,8 @@ struct BuildLog {
   std::string status = "ok";  // "ok", "failed", "cancelled"
   int exit_code = 0;
   Timestamp started, first_submission, last_publication, ended;
-  std::uint64_t total = 0, fresh = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0, backups = 0;
+  std::uint64_t total = 0, fresh = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0,
+                backups = 0;
   std::uint64_t inputs_differ = 0, toolchain_differs = 0;
   std::uint64_t bytes_returned = 0;
   double coordinator_cpu_seconds = 0;
@@ -65,8 +66,8 @@ struct Figures {
 Figures figures_of(const BuildLog&);
 
 std::string last_build_json(const BuildLog&);  // DESIGN section 10's schema 1
-std::string trace_json(const BuildLog&);       // Chrome trace format; one process per worker, one thread per slot
-std::string report_html(const BuildLog&);      // one self-contained page
+std::string trace_json(const BuildLog&);   // Chrome trace format; one process per worker, one thread per slot
+std::string report_html(const BuildLog&);  // one self-contained page
 // A few lines for the end of the build: counts, figures, where the report lies.
 std::string summary_text(const BuildLog&, const std::string& report_path);
 
