@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <limits>
+#define MSGPACK_NO_BOOST
 #include <msgpack.hpp>
 #include <stdexcept>
 #include <type_traits>

@@ -210,7 +210,7 @@ void WorkerLoop::carry_out(const session::Command& command) {
     if (it == coordinators_.end()) return;
     protocol::Heartbeat heartbeat;
     heartbeat.worker_epoch = beacon_.epoch;
-    heartbeat.sequence = it->second.next_sequence++;
+    heartbeat.sequence = next_sequence_++;
     heartbeat.worker_name = beacon_.name;
     heartbeat.host = beacon_.host;
     heartbeat.slots = beat->slots;

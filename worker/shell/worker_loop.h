@@ -31,7 +31,6 @@ class WorkerLoop {
     PeerId peer;
     std::uint64_t epoch = 0;
     std::string name;  // user@host
-    std::uint64_t next_sequence = 1;
   };
   struct Attempt {
     Action action;
@@ -59,6 +58,7 @@ class WorkerLoop {
   std::map<CoordinatorId, Coordinator> coordinators_;
   std::map<AttemptKey, Attempt> attempts_;
   std::uint64_t next_coordinator_ = 1;
+  std::uint64_t next_sequence_ = 1;  // of heartbeats; grows for as long as this process lives
   Timestamp last_busy_;
   int signals_ = -1, epoll_ = -1;
   bool draining_ = false;
