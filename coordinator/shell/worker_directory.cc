@@ -8,6 +8,7 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kReadAgainAfter = std::chrono::milliseconds(500);
+constexpr Duration kReadEagerlyAfter = std::chrono::milliseconds(20);  // until the first worker is there
 constexpr Duration kHelloEvery = std::chrono::seconds(1);
 constexpr Duration kFirstHelloEvery = std::chrono::milliseconds(50);  // until the worker answers
 
@@ -61,7 +62,7 @@ void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& cont
 }
 
 void WorkerDirectory::refresh(Timestamp now) {
-  if (!last_reading_ || now - *last_reading_ >= kReadAgainAfter) {
+  if (!last_reading_ || now - *last_reading_ >= (has_usable() ? kReadAgainAfter : kReadEagerlyAfter)) {
     last_reading_ = now;
     read_folder(settings_.local_rendezvous, true);
     read_folder(settings_.rendezvous, false);
