@@ -1,17 +1,18 @@
-"""Builds the extensions of a project on every machine in the lab.
+"""The front end of extfarm for setuptools and Cython.
 
-Under ``extfarm run`` nothing has to be imported.  ``from extfarm import cythonize`` does the same
-for a project that wants to say so itself.
+Knows only how to hand out `cythonize`; refuses to import Cython or setuptools
+until somebody asks for them, because this package is on every build's path.
 """
 
+__all__ = ["cythonize"]
 __version__ = "0.1.0"
 
 
 def cythonize(*args, **options):
-    """Cython.Build.cythonize, with the transpiles on the farm where there is one."""
-    from . import cython
+    """Cython.Build.cythonize, with each transpile sent to the farm as soon as it is known.
 
-    cython.install()
-    from Cython.Build import cythonize as installed
+    Without a coordinator this is Cython's own function.
+    """
+    from extfarm import cython
 
-    return installed(*args, **options)
+    return cython.cythonize(*args, **options)

@@ -1,6 +1,7 @@
-"""The front end's side of the front door (doc/front-door.md): one connection, many requests.
+"""One connection to the coordinator's front door (doc/front-door.md).
 
-Knows nothing of setuptools or Cython.
+Knows the JSON lines of the protocol and that answers come in any order.
+Refuses to know what the commands mean: no setuptools, no Cython in here.
 """
 
 import base64
@@ -10,168 +11,238 @@ import socket
 import sys
 import threading
 
+PROTOCOL_VERSION = 1
+
 
 class CoordinatorGone(Exception):
-    """No answer will come; the caller runs its command itself."""
+    """The coordinator cannot be reached, or was lost; the caller runs its command itself."""
 
 
 class Answer:
-    """What became of one action: ``result`` is built, fresh, failed, run_locally or cancelled."""
+    """How the coordinator dealt with one command.  `result` is a word of the protocol."""
 
-    def __init__(self, message):
-        self.result = message["result"]
-        self.exit_code = message.get("exit_code", 0)
-        self.stdout = _bytes_from(message.get("stdout", ""))
-        self.stderr = _bytes_from(message.get("stderr", ""))
-        self.reason = message.get("reason", "")
-
-
-def _bytes_from(value):
-    if isinstance(value, dict):
-        return base64.b64decode(value["base64"])
-    return value.encode()
+    def __init__(self, result, exit_code=0, stdout=b"", stderr=b"", reason=""):
+        self.result = result
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+        self.reason = reason
 
 
-def _bytes_to(value):
+def byte_string(value):
+    """A str, bytes or path as the protocol's byte string."""
     raw = os.fsencode(value)
     try:
-        return raw.decode()
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(raw).decode()}
+        return {"base64": base64.b64encode(raw).decode("ascii")}
+
+
+def raw_bytes(value):
+    """The bytes of a byte string."""
+    if isinstance(value, dict):
+        return base64.b64decode(value["base64"])
+    return value.encode("utf-8")
+
+
+def environment_object(environment):
+    """An environment as a JSON object.  A name that is not UTF-8 is left out: a key cannot carry it."""
+    pairs = {}
+    for name, value in environment.items():
+        name = byte_string(name)
+        if isinstance(name, str):
+            pairs[name] = byte_string(value)
+    return pairs
 
 
 class Pending:
-    """A submitted action whose answer may be waited for once or often."""
+    """A submitted command whose answer has not been asked for yet."""
 
-    def __init__(self):
-        self._done = threading.Event()
+    def __init__(self, action):
+        self.action = action
+        self._arrived = threading.Event()
         self._answer = None
+        self._loss = None
 
-    def set(self, answer):
-        self._answer = answer
-        self._done.set()
+    def settle(self, answer=None, loss=None):
+        self._answer, self._loss = answer, loss
+        self._arrived.set()
 
     def wait(self):
-        """Returns the Answer; raises CoordinatorGone."""
-        self._done.wait()
+        """Blocks until answered.  Raises CoordinatorGone when the connection ended first."""
+        self._arrived.wait()
         if self._answer is None:
-            raise CoordinatorGone()
+            raise CoordinatorGone(self._loss)
         return self._answer
 
 
 class Client:
-    def __init__(self, path, name):
-        """Connects; raises OSError when there is no coordinator."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
-        self._lock = threading.Lock()
-        self._pending = {}
-        self._next = 1
-        self._gone = False
-        environment = {key: _bytes_to(value) for key, value in os.environ.items()}
-        self._send({"op": "hello", "version": 1, "client": name, "pid": os.getpid(), "environment": environment})
-        threading.Thread(target=self._read, name="extfarm", daemon=True).start()
+    """A connection that many threads share.  Errors: CoordinatorGone, from the constructor too."""
 
-    def submit(self, kind, argv, *, group="", stdin="", inputs=(), outputs=(), extra_paths=(), driver=""):
-        """Hands one command over and returns its Pending at once; raises CoordinatorGone."""
-        pending = Pending()
-        with self._lock:
-            if self._gone:
-                raise CoordinatorGone()
-            number, self._next = str(self._next), self._next + 1
-            self._pending[number] = pending
-        message = {
-            "op": "submit",
-            "id": number,
-            "kind": kind,
-            "group": group,
-            "argv": [_bytes_to(word) for word in argv],
-            "cwd": _bytes_to(os.getcwd()),
-            "stdin": stdin,
-            "inputs": [_bytes_to(path) for path in inputs],
-            "outputs": [_bytes_to(path) for path in outputs],
-            "toolchain": {"driver": driver, "extra_paths": list(extra_paths)},
-        }
+    def __init__(self, path, client_name):
+        self.path = path
+        self.slots = 0
+        self._greeting = environment_object(os.environ)
+        self._sending = threading.Lock()
+        self._state = threading.Lock()
+        self._pending = {}
+        self._next_id = 1
+        self._loss = None
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._send(message)
-        except OSError:
-            self._end()
-            raise CoordinatorGone() from None
+            self._socket.connect(path)
+            self._lines = self._socket.makefile("rb")
+            self._send({"op": "hello", "version": PROTOCOL_VERSION, "client": client_name,
+                        "pid": os.getpid(), "environment": self._greeting})
+            welcome = json.loads(self._lines.readline() or b"{}")
+        except (OSError, ValueError) as error:
+            self._socket.close()
+            raise CoordinatorGone(str(error)) from error
+        if welcome.get("op") != "welcome" or welcome.get("version") != PROTOCOL_VERSION:
+            self._socket.close()
+            raise CoordinatorGone(welcome.get("message", "it did not say welcome"))
+        self.slots = int(welcome.get("slots", 0))
+        threading.Thread(target=self._read, name="extfarm reader", daemon=True).start()
+
+    def submit(self, action):
+        """Sends one action, a dict with the protocol's fields, and returns at once with its Pending."""
+        action = dict(action)
+        environment = action.pop("environ", None)
+        current = environment_object(os.environ if environment is None else environment)
+        if current != self._greeting:
+            action["environment"] = current
+        pending = Pending(action)
+        with self._state:
+            if self._loss is not None:
+                raise CoordinatorGone(self._loss)
+            identity = str(self._next_id)
+            self._next_id += 1
+            self._pending[identity] = pending
+        self._send(dict(action, op="submit", id=identity))
         return pending
 
-    def note_local(self, kind, reason):
-        """Counts a command that was not even asked for."""
+    def count_local(self, kind, reason):
+        """Tells the coordinator of a command that ran here without being asked for."""
         try:
             self._send({"op": "local", "kind": kind, "reason": reason})
-        except OSError:
-            self._end()
+        except CoordinatorGone:
+            pass  # Whoever submits next finds out and says so.
+
+    def close(self, reason="the connection was closed"):
+        """Ends the connection, which cancels what still waits."""
+        self._lose(reason)
+
+    def abandon_in_child(self):
+        """After a fork: drops the descriptor without a word on the parent's connection."""
+        self._loss = "the connection belongs to the parent process"
+        self._socket.close()
 
     def _send(self, message):
-        line = json.dumps(message).encode() + b"\n"
-        with self._lock:
-            self._socket.sendall(line)
+        line = json.dumps(message).encode("ascii") + b"\n"
+        try:
+            with self._sending:
+                self._socket.sendall(line)
+        except OSError as error:
+            self._lose(str(error))
+            raise CoordinatorGone(str(error)) from error
 
     def _read(self):
+        reason = "it closed the connection"
         try:
-            with self._socket.makefile("rb") as lines:
-                for line in lines:
-                    message = json.loads(line)
-                    if message["op"] == "answer":
-                        with self._lock:
-                            pending = self._pending.pop(message["id"], None)
-                        if pending is not None:
-                            pending.set(Answer(message))
-                    elif message["op"] == "error":
-                        print("extfarm: the coordinator refused a request: " + message["message"], file=sys.stderr)
-        except (OSError, ValueError, KeyError):
-            pass
-        self._end()
+            for line in self._lines:
+                self._deliver(json.loads(line))
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error)
+        self._lose(reason)
 
-    def _end(self):
-        with self._lock:
-            self._gone = True
-            waiting, self._pending = list(self._pending.values()), {}
-        for pending in waiting:
-            pending.set(None)
-
-
-_client = None
-_client_pid = None
-_warned = False
-_lock = threading.Lock()
-
-
-def is_active():
-    """Whether this process was asked to use the farm at all."""
-    if os.environ.get("EXTFARM_DISABLE"):
-        return False
-    return any(os.environ.get(name) for name in ("EXTFARM_SOCKET", "EXTFARM", "SAGE_PARALLEL_DIST"))
-
-
-def warn_once(reason):
-    global _warned
-    with _lock:
-        if _warned:
+    def _deliver(self, message):
+        with self._state:
+            pending = self._pending.pop(message.get("id"), None)
+        if pending is None:
             return
-        _warned = True
-    print("extfarm: %s; building locally" % reason, file=sys.stderr)
+        if message["op"] == "error":
+            pending.settle(Answer("run_locally", reason=message.get("message", "")))
+            return
+        pending.settle(Answer(message["result"], int(message.get("exit_code", 0)),
+                              raw_bytes(message.get("stdout", "")), raw_bytes(message.get("stderr", "")),
+                              message.get("reason", "")))
+
+    def _lose(self, reason):
+        with self._state:
+            if self._loss is None:
+                self._loss = reason
+            orphans, self._pending = list(self._pending.values()), {}
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        for pending in orphans:
+            pending.settle(loss=self._loss)
 
 
-def connect():
-    """The process's one Client, or None, with one warning, when there is no coordinator."""
-    global _client, _client_pid
-    path = os.environ.get("EXTFARM_SOCKET")
-    if not path:
-        warn_once("no coordinator (run the build as: extfarm run -- ...)")
-        return None
-    with _lock:
-        if _client is not None and _client_pid == os.getpid():
+_opening = threading.Lock()
+_client = None
+_given_up = False
+
+
+def wanted():
+    """Whether this process was asked to build on the farm at all."""
+    if os.environ.get("EXTFARM_DISABLE") == "1":
+        return False
+    return bool(os.environ.get("EXTFARM_SOCKET") or os.environ.get("EXTFARM") == "1"
+                or os.environ.get("SAGE_PARALLEL_DIST") not in (None, "", "0", "no"))
+
+
+def farm():
+    """This process's Client, connected at the first call; None when there is no coordinator, said once."""
+    global _client
+    with _opening:
+        if _given_up or not wanted():
+            return None
+        if _client is not None:
             return _client
+        path = os.environ.get("EXTFARM_SOCKET")
+        if not path:
+            _give_up("extfarm: no coordinator (EXTFARM_SOCKET is not set); building locally. "
+                     "Run the build as: extfarm run -- …")
+            return None
+        try:
+            _client = Client(path, _client_name())
+        except CoordinatorGone as error:
+            _give_up(f"extfarm: the coordinator at {path} cannot be reached ({error}); building locally. "
+                     "Run the build as: extfarm run -- …")
+        return _client
+
+
+def lost(error):
+    """Records that the coordinator went away in mid-build; the process says so once and goes on alone."""
+    with _opening:
+        if not _given_up:
+            _give_up(f"extfarm: lost the coordinator ({error}); building the rest locally. "
+                     "Nothing needs to be done; start the build again to use the farm")
+
+
+def _give_up(words):
+    global _client, _given_up
+    _client, _given_up = None, True
     try:
-        made = Client(path, "python " + sys.version.split()[0])
-    except OSError as error:
-        warn_once("the coordinator at %s cannot be reached (%s)" % (path, error.strerror))
-        return None
-    with _lock:
-        _client, _client_pid = made, os.getpid()
-    return made
+        print(words, file=sys.stderr, flush=True)
+    except UnicodeEncodeError:
+        print(words.encode("ascii", "replace").decode("ascii"), file=sys.stderr, flush=True)
+
+
+def _client_name():
+    setuptools = sys.modules.get("setuptools")
+    version = getattr(setuptools, "__version__", None)
+    return f"setuptools {version}" if version else f"python {sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _after_fork():
+    global _client, _opening
+    _opening = threading.Lock()
+    if _client is not None:
+        _client.abandon_in_child()
+        _client = None
+
+
+os.register_at_fork(after_in_child=_after_fork)

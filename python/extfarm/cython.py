@@ -1,176 +1,263 @@
-"""cythonize without a barrier: each transpile is dispatched at once, and waited for only by the
-extension that needs it.  Which files are stale is Cython's own decision.
+"""cythonize without a barrier: each transpile is sent off as soon as Cython has found it stale.
+
+Knows Cython.Build.Dependencies and which transpiles have not been asked for.
+Refuses to know how extensions are compiled, and never decides staleness:
+Cython does.
 """
 
 import atexit
 import base64
+import functools
 import os
 import pickle
 import re
-import subprocess
 import sys
+import threading
 
-from . import client as clients
+from extfarm import client, running
 
-_TRANSPILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py")
-# Commands after which build_ext will ask for each file; with any other, cythonize waits itself.
-_BUILD_COMMANDS = {"build_ext", "build", "install", "develop", "editable_wheel", "bdist_wheel", "bdist_egg"}
+_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py")
+_BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
+_PROGRESS = re.compile(r"\[\s*(\d+)/(\d+)\]")
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">]', re.MULTILINE)
+_PLAIN = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, type(None))
 
-_pending = {}  # absolute .c path → _Transpile
-_header_makers = []  # those that write a .h or _api.h others may include
+_registry_lock = threading.Lock()
+_registry = {}
+_replacing = threading.RLock()
+_at_exit = False
 
 
-class _Transpile:
-    def __init__(self, pyx_file, c_file, request, raises):
-        self.pyx_file, self.c_file, self.request, self.raises = pyx_file, c_file, request, raises
-        self.error, self.finished, self.pending = None, False, None
-        client = clients.connect()
-        if client is not None:
-            import Cython
+class Transpile:
+    """One transpile on its way.  `collect` may be called from any thread, any number of times."""
 
-            try:
-                self.pending = client.submit(
-                    "cythonize",
-                    [sys.executable, _TRANSPILE],
-                    group=c_file,
-                    stdin=request,
-                    inputs=[os.path.abspath(pyx_file)],
-                    outputs=[os.path.abspath(c_file)],
-                    driver=os.path.realpath(sys.executable),
-                    extra_paths=[os.path.dirname(os.path.abspath(Cython.__file__)), _TRANSPILE],
-                )
-            except clients.CoordinatorGone:
-                clients.warn_once("the coordinator is gone")
+    def __init__(self, pyx_file, c_file, keeps_going, action):
+        self.pyx_file = pyx_file
+        self.c_file = os.path.abspath(c_file)
+        self._keeps_going = keeps_going
+        self._action = action
+        self._pending = running.start(action)
+        self._collecting = threading.Lock()
+        self._failed = None
 
-    def wait(self):
-        """Raises what cythonize would have raised for this file."""
-        if not self.finished:
-            self._finish()
-            self.finished = True
-        if self.error is not None:
-            raise self.error
+    def headers(self):
+        """Base names of the headers that this transpile may write."""
+        stem = os.path.basename(os.path.splitext(self.c_file)[0])
+        return (stem + ".h", stem + "_api.h")
 
-    def _finish(self):
-        code = self._farm_exit_code()
-        if code is None:
-            code = subprocess.run([sys.executable, _TRANSPILE], input=self.request.encode()).returncode
-        if code != 0 and self.raises:
+    def collect(self):
+        """Waits until the .c file is in place.  Raises what cythonize_one would."""
+        with self._collecting:
+            if self._failed is None:
+                answer = running.finish(self._pending, self._action)
+                self._failed = answer.result == "failed"
+                running.show(answer)
+                if not self._failed or self._keeps_going:
+                    self._forget()
+        if self._failed and not self._keeps_going:
             from Cython.Compiler.Errors import CompileError
 
-            self.error = CompileError(None, self.pyx_file)
+            raise CompileError(None, self.pyx_file)
 
-    def _farm_exit_code(self):
-        """None when it must run here."""
-        if self.pending is None:
-            return None
+    def _forget(self):
+        if self._failed and os.path.exists(self.c_file):
+            os.remove(self.c_file)  # As cythonize_one does under exclude_failures.
+        with _registry_lock:
+            if _registry.get(self.c_file) is self:
+                del _registry[self.c_file]
+
+
+def cythonize(*args, **options):
+    """Cython.Build.cythonize through the farm.  Same arguments, same result."""
+    from Cython.Build import Dependencies
+
+    original = getattr(Dependencies.cythonize, "extfarm_original", Dependencies.cythonize)
+    return _cythonize(Dependencies, original, args, options)
+
+
+def fit(dependencies):
+    """Replaces cythonize in a freshly imported Cython.Build.Dependencies."""
+    original = dependencies.cythonize
+
+    @functools.wraps(original)
+    def farmed(*args, **options):
+        return _cythonize(dependencies, original, args, options)
+
+    farmed.extfarm_original = original
+    dependencies.cythonize = farmed
+
+
+def _cythonize(dependencies, original, args, options):
+    if client.farm() is None:
+        return original(*args, **options)
+    args = list(args)
+    if len(args) > 2:
+        args[2] = 0
+    else:
+        options["nthreads"] = 0  # The farm is the parallelism.
+    with _replacing:
+        plain_one = dependencies.cythonize_one
+        dependencies.cythonize_one = functools.partial(_capture, plain_one)
         try:
-            answer = self.pending.wait()
-        except clients.CoordinatorGone:
-            clients.warn_once("the coordinator is gone")
-            return None
-        if answer.result == "run_locally":
-            return None
-        if answer.result == "cancelled":
-            raise KeyboardInterrupt
-        from .farm_build import write_output
-
-        write_output(answer)
-        return answer.exit_code
+            modules = original(*args, **options)
+        finally:
+            dependencies.cythonize_one = plain_one
+    if not _build_follows():
+        await_all()
+    return modules
 
 
-def _options_snapshot():
-    """The plain values of Cython.Compiler.Options, which projects set by assignment."""
+def _build_follows():
+    return any(_BUILDING.fullmatch(word) for word in sys.argv[1:])
+
+
+def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, raise_on_failure=True,
+             *rest, **named):
+    """Stands in for cythonize_one: sends the transpile off and returns."""
+    request = None if fingerprint else _request(
+        (pyx_file, c_file, None, True), options, (True,) + rest, named)
+    with _registry_lock:
+        earlier = _registry.get(os.path.abspath(c_file))
+    if earlier is not None:
+        earlier.collect()
+    if request is None:
+        # Cython's cache, or options that do not pickle: nothing that another process could repeat.
+        farm = client.farm()
+        if farm is not None:
+            farm.count_local("cythonize", "cache" if fingerprint else "options cannot be sent")
+        return plain_one(pyx_file, c_file, fingerprint, quiet, options, raise_on_failure, *rest, **named)
+    progress = named.get("progress", rest[-1] if rest else "")
+    if not quiet:
+        print(f"{progress}Cythonizing {pyx_file}")
+    transpile = Transpile(pyx_file, c_file, not raise_on_failure, _action(pyx_file, c_file, request))
+    with _registry_lock:
+        _registry[transpile.c_file] = transpile
+    _wait_at_exit()
+    if hasattr(options, "configure_language_defaults"):
+        # Cython does this while it compiles, to options that the next module shares: a .py among
+        # the modules changes the code of a .pyx after it.
+        options.configure_language_defaults(os.path.splitext(pyx_file)[1][1:])
+    if not raise_on_failure and _is_last(progress):
+        await_all()  # exclude_failures: cythonize looks at the files next.
+    return None
+
+
+def _is_last(progress):
+    counted = _PROGRESS.match(str(progress))
+    return counted is None or counted.group(1) == counted.group(2)
+
+
+def _request(before, options, after, named):
     from Cython.Compiler import Options
 
-    snapshot = {}
-    for name, value in vars(Options).items():
-        if name.startswith("__") or callable(value) or isinstance(value, type(os)):
-            continue
-        try:
-            snapshot[name] = pickle.loads(pickle.dumps(value))
-        except Exception:  # noqa: B902 (what does not pickle is no plain value)
-            continue
-    return snapshot
+    snapshot = {name: value for name, value in vars(Options).items()
+                if not name.startswith("__") and isinstance(value, _PLAIN) and _pickles(value)}
+    request = {"cwd": os.getcwd(), "path": list(sys.path), "recursion_limit": sys.getrecursionlimit(),
+               "options": snapshot, "compilation": None if options is None else vars(options),
+               "before": before, "after": after, "named": named}
+    try:
+        return base64.b64encode(pickle.dumps(request, protocol=4))
+    except Exception:  # Whatever a __reduce__ of the project's raises: the caller then runs it here.
+        return None
 
 
-def _makes_headers(pyx_file, seen=None):
-    """Whether it declares something public or api, itself or in what it includes."""
-    seen = set() if seen is None else seen
-    if pyx_file in seen or not os.path.exists(pyx_file):
+def _pickles(value):
+    try:
+        pickle.dumps(value, protocol=4)
+    except Exception:  # As above.
         return False
-    seen.add(pyx_file)
-    with open(pyx_file, encoding="utf-8", errors="replace") as file:
-        text = file.read()
-    if re.search(r"^[ \t]*(cdef|ctypedef)\b.*\b(public|api)\b", text, re.M):
-        return True
-    folder = os.path.dirname(pyx_file)
-    included = re.findall(r"^[ \t]*include[ \t]+['\"]([^'\"]+)['\"]", text, re.M)
-    return any(_makes_headers(os.path.join(folder, name), seen) for name in included)
+    return True
 
 
-def _dispatch(pyx_file, c_file, fingerprint, quiet, options=None, raise_on_failure=True, *rest, **named):
-    arguments = (pyx_file, c_file, None, quiet, options, raise_on_failure) + rest
-    content = pickle.dumps(
-        {"cwd": os.getcwd(), "sys_path": sys.path, "options": _options_snapshot(), "arguments": arguments, "named": named}
-    )
-    transpile = _Transpile(pyx_file, c_file, base64.b64encode(content).decode(), raise_on_failure)
-    _pending[os.path.abspath(c_file)] = transpile
-    if _makes_headers(pyx_file) or _makes_headers(os.path.splitext(pyx_file)[0] + ".pxd"):
-        _header_makers.append(transpile)
+def _action(pyx_file, c_file, request):
+    import Cython
+
+    return {"kind": "cythonize", "group": os.path.splitext(os.path.basename(pyx_file))[0],
+            "argv": [client.byte_string(sys.executable), client.byte_string(_SCRIPT)],
+            "cwd": client.byte_string(os.getcwd()), "stdin": request.decode("ascii"),
+            "inputs": [client.byte_string(os.path.abspath(pyx_file))],
+            "outputs": [client.byte_string(os.path.abspath(c_file))],
+            "toolchain": {"driver": client.byte_string(os.path.realpath(sys.executable)),
+                          "extra_paths": [client.byte_string(os.path.dirname(os.path.abspath(Cython.__file__))),
+                                          client.byte_string(_SCRIPT)]}}
 
 
-def wait_for(sources):
-    """Waits for the transpiles that make `sources`, and for those that make headers."""
-    needed = [_pending[path] for path in map(os.path.abspath, sources) if path in _pending]
-    for transpile in needed + (_header_makers if needed else []):
-        transpile.wait()
+def pending_files():
+    """The files that transpiles still on their way will or may write."""
+    with _registry_lock:
+        waiting = list(_registry.values())
+    names = []
+    for transpile in waiting:
+        folder = os.path.dirname(transpile.c_file)
+        names.append(transpile.c_file)
+        names.append(os.path.splitext(transpile.c_file)[0] + ".html")
+        names.extend(os.path.join(folder, header) for header in transpile.headers())
+    return names
 
 
-def wait_for_all():
-    for transpile in list(_pending.values()):
-        transpile.wait()
+def await_all():
+    """Waits for every transpile.  The first failure, in the order of cythonize, is raised when all have ended."""
+    failure = None
+    with _registry_lock:
+        waiting = list(_registry.values())
+    for transpile in waiting:
+        try:
+            transpile.collect()
+        except Exception as error:  # Cython's CompileError, whose module may not be imported here.
+            failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def await_sources(paths):
+    """Waits for the transpiles that make any of `paths`, and those whose headers these include."""
+    for path in paths:
+        _collect(os.path.abspath(path))
+    if not _registry:
+        return
+    included = set()
+    for path in paths:
+        included.update(_includes(path))
+    with _registry_lock:
+        needed = [transpile for transpile in _registry.values() if included.intersection(transpile.headers())]
+    for transpile in needed:
+        transpile.collect()
+
+
+def abandon():
+    """Forgets what nobody will ask for, because the build has failed."""
+    with _registry_lock:
+        _registry.clear()
+
+
+def _collect(path):
+    with _registry_lock:
+        transpile = _registry.get(path)
+    if transpile is not None:
+        transpile.collect()
+
+
+def _includes(path):
+    try:
+        with open(path, "rb") as source:
+            text = source.read()
+    except OSError:
+        return set()
+    return {os.fsdecode(os.path.basename(name)) for name in _INCLUDE.findall(text)}
+
+
+def _wait_at_exit():
+    global _at_exit
+    if not _at_exit:
+        _at_exit = True
+        atexit.register(_finish_at_exit)
 
 
 def _finish_at_exit():
-    """A script that only transpiles must not end before its files are there."""
-    for transpile in _pending.values():
-        if not transpile.finished:
-            try:
-                transpile.wait()
-            except Exception as error:  # noqa: B902
-                print("extfarm: %s" % error, file=sys.stderr)
-
-
-def install():
-    """Replaces cythonize in this process.  Harmless when called again."""
-    import Cython.Build  # noqa: F401 (loads it)
-    from Cython.Build import Dependencies
-
-    if getattr(Dependencies.cythonize, "extfarm", False) or not clients.is_active():
-        return
-    original, original_one = Dependencies.cythonize, Dependencies.cythonize_one
-
-    def cythonize(module_list, *args, **options):
-        if clients.connect() is None:
-            return original(module_list, *args, **options)
-        args = list(args)
-        if len(args) > 1:
-            args[1] = 0  # cythonize(module_list, exclude, nthreads, …)
-        else:
-            options["nthreads"] = 0
-        Dependencies.cythonize_one = _dispatch
-        try:
-            result = original(module_list, *args, **options)
-        finally:
-            Dependencies.cythonize_one = original_one
-        exclude_failures = options.get("exclude_failures") or (len(args) > 5 and args[5])
-        if exclude_failures or not _BUILD_COMMANDS.intersection(sys.argv[1:]):
-            wait_for_all()
-        return result
-
-    cythonize.extfarm = True
-    cythonize.__doc__ = original.__doc__
-    Dependencies.cythonize = cythonize
-    # Not Cython.Build: while that is still being imported, Cython does not have it yet.
-    sys.modules["Cython.Build"].cythonize = cythonize
-    atexit.register(_finish_at_exit)
+    try:
+        await_all()
+    except BaseException as error:
+        print(f"{type(error).__module__}.{type(error).__qualname__}: {error}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)  # An exception from here would leave the exit code at 0.

@@ -1,155 +1,185 @@
-"""Builds the extensions of one build_ext command on the farm: a light thread for each extension.
+"""Builds the extensions of one build_ext at once: a light thread each, waiting on the farm.
 
-Each thread has a clone of the command and of its compiler, whose calls are submitted and waited
-for; everything else of build_ext runs as it always did.
+Knows build_ext, the order that extensions need among themselves, and what
+distutils does with a failure.  Refuses to know sockets and command lines.
 """
 
+import contextlib
 import copy
 import os
-import subprocess
-import sys
 import threading
 import time
 
-from . import client as clients
-from . import cython
-
-_print_lock = threading.Lock()
+from extfarm import client, compiler as compilers, cython, running
 
 
-def build(command):
-    """True when the extensions were built; False when there is no coordinator."""
-    client = clients.connect()
-    if client is None:
-        return False
-    started = time.monotonic()
-    builds = _plan(command, client)
-    for each in builds:
-        each.thread.start()
-    for each in builds:
-        each.thread.join()
-    print("Total time spent compiling C/C++ extensions:  %.2f seconds." % (time.monotonic() - started))
-    sys.stdout.flush()
-    for each in builds:
-        if each.error is not None:
-            raise each.error
-    return True
+def build_all(command, plain):
+    """Builds `command.extensions`; calls `plain`, the project's own way, when there is no coordinator."""
+    if client.farm() is None:
+        cython.await_all()
+        plain()
+        return
+    began = time.monotonic()
+    FarmBuild(command).run()
+    if os.environ.get("EXTFARM_QUIET") != "1":
+        print(f"Total time spent compiling C/C++ extensions:  {time.monotonic() - began:.2f} seconds.", flush=True)
 
 
-class _ExtensionBuild:
-    def __init__(self, command, extension, earlier):
-        self.command, self.extension, self.earlier = command, extension, earlier
-        self.error = None
-        self.thread = threading.Thread(target=self._run, name="extfarm " + extension.name, daemon=True)
+class FarmBuild:
+    """One run over a command's extensions.  As in a serial build, an extension that fails stops those after it."""
 
-    def _run(self):
+    def __init__(self, command):
+        self._command = command
+        self._extensions = list(command.extensions)
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._errors = {}
+        self._interrupted = False
+        self._done = [threading.Event() for _ in self._extensions]
+
+    def run(self):
+        attributes = {name: value for name, value in vars(self._command).items() if compilers.is_compiler(value)}
+        temporaries = private_folders(self._extensions, self._command.build_temp)
+        after = predecessors(self._command, self._extensions)
+        clones = [self._clone(attributes, temporary) for temporary in temporaries]
+        # A project's own hook may hold on to the original compiler (a closure over its _compile).
+        originals = list({id(value): value for value in attributes.values()}.values())
+        saved = [compilers.fit(original, self) for original in originals]
+        threads = [threading.Thread(target=self._build, args=(index, clones[index], after[index]), daemon=True)
+                   for index in range(len(self._extensions))]
         try:
-            for other in self.earlier:
-                other.thread.join()
-            cython.wait_for(self.extension.sources)
-            with _optional(self.command, self.extension):
-                self.command.build_extension(self.extension)
-        except BaseException as error:  # noqa: B902 (handed to the thread that waits)
-            self.error = error
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self._interrupt("the build was interrupted")
+            raise
+        finally:
+            for original, attribute in zip(originals, saved):
+                compilers.unfit(original, attribute)
+        self._settle()
+
+    def group(self):
+        """The name of the extension that the calling thread builds; None outside."""
+        return self._extensions[self._index()].name if self._index() is not None else None
+
+    @contextlib.contextmanager
+    def working_on(self, group):
+        """Has the calling thread count as one that builds the extension of this name."""
+        names = [extension.name for extension in self._extensions]
+        self._here.index = names.index(group) if group in names else None
+        try:
+            yield
+        finally:
+            self._here.index = None
+
+    def is_wanted(self):
+        """Whether the calling thread's extension should still be built: no earlier one has failed."""
+        index = self._index()
+        with self._lock:
+            return not self._interrupted and (index is None or all(failed >= index for failed in self._errors))
+
+    def check_wanted(self):
+        if not self.is_wanted():
+            raise running.Stopped()
+
+    def _index(self):
+        return getattr(self._here, "index", None)
+
+    def _clone(self, attributes, temporary):
+        twin = copy.copy(self._command)
+        copies = {}
+        for name, original in attributes.items():
+            if id(original) not in copies:
+                copies[id(original)] = compilers.clone(original)
+                compilers.fit(copies[id(original)], self)
+            setattr(twin, name, copies[id(original)])
+        if temporary is not None:
+            twin.build_temp = temporary
+        os.makedirs(twin.build_temp, exist_ok=True)
+        return twin
+
+    def _build(self, index, command, after):
+        self._here.index = index
+        extension = self._extensions[index]
+        try:
+            for earlier in after:
+                self._done[earlier].wait()
+            self.check_wanted()
+            cython.await_sources(extension.sources or ())
+            self.check_wanted()
+            with command._filter_build_errors(extension):
+                command.build_extension(extension)
+        except running.Stopped as stopped:
+            if self.is_wanted():  # Not an earlier extension's failure: the coordinator's word.
+                self._fail(index, stopped)
+        except BaseException as error:  # Carried to the main thread, which raises it.
+            self._fail(index, error)
+        finally:
+            self._done[index].set()
+
+    def _fail(self, index, error):
+        with self._lock:
+            self._errors[index] = error
+
+    def _interrupt(self, reason):
+        with self._lock:
+            self._interrupted = True
+        cython.abandon()
+        farm = client.farm()
+        if farm is not None:
+            farm.close(reason)
+
+    def _settle(self):
+        if not self._errors:
+            return
+        error = self._errors[min(self._errors)]
+        if isinstance(error, running.Stopped) or type(error).__module__.startswith("Cython."):
+            cython.abandon()
+        raise error
 
 
-def _optional(command, extension):
-    if hasattr(command, "_filter_build_errors"):
-        return command._filter_build_errors(extension)
-    import contextlib
+def private_folders(extensions, build_temp):
+    """For each extension, the build_temp of its own that it needs, or None.
 
-    return contextlib.nullcontext()
-
-
-def _plan(command, client):
-    """One _ExtensionBuild for each extension, in order, knowing which earlier ones it needs."""
-    shared = _sources_of_several(command)
-    builds = []
-    for extension in command.extensions:
-        clone = copy.copy(command)
-        for attribute in ("compiler", "shlib_compiler", "_cxx_compiler", "_f77_compiler", "_f90_compiler"):
-            compiler = getattr(command, attribute, None)
-            if compiler is not None and not isinstance(compiler, str):
-                setattr(clone, attribute, _farm_compiler(compiler, client, extension.name))
-        if shared.intersection(extension.sources):
-            # Two extensions would write one object: each has a folder of its own.
-            clone.build_temp = os.path.join(command.build_temp, "extfarm", extension.name)
-        os.makedirs(clone.build_temp, exist_ok=True)
-        builds.append(_ExtensionBuild(clone, extension, [b for b in builds if _needs(command, extension, b.extension)]))
-    return builds
+    Two extensions that compile one source write one object path; in a serial
+    build the last one's stays there, and so it does here.
+    """
+    owner = {}
+    for index, extension in enumerate(extensions):
+        for stem in _stems(extension):
+            owner[stem] = index
+    folders = []
+    for index, extension in enumerate(extensions):
+        shared = any(owner[stem] != index for stem in _stems(extension))
+        folders.append(os.path.join(build_temp, "extfarm", extension.name) if shared else None)
+    return folders
 
 
-def _sources_of_several(command):
-    seen, several = set(), set()
-    for extension in command.extensions:
-        for source in set(extension.sources):
-            (several if source in seen else seen).add(source)
-    return several
+def _stems(extension):
+    return {os.path.splitext(os.path.normpath(os.fspath(source)))[0] for source in extension.sources or ()}
 
 
-def _needs(command, extension, earlier):
-    """Whether `extension` names what `earlier` makes: its file, or its library's name."""
-    made = os.path.abspath(command.get_ext_fullpath(earlier.name))
-    named = list(extension.depends or []) + list(extension.extra_objects or [])
-    if any(os.path.abspath(path) == made for path in named):
-        return True
-    return earlier.name.rpartition(".")[2] in (extension.libraries or [])
+def predecessors(command, extensions):
+    """For each extension, the indices of the earlier ones whose output it names."""
+    outputs = [_outputs(command, extension) for extension in extensions]
+    after = []
+    for index, extension in enumerate(extensions):
+        paths = {os.path.abspath(os.fspath(path)) for path in
+                 list(extension.extra_objects or ()) + list(extension.depends or ()) + list(extension.sources or ())}
+        libraries = set(extension.libraries or ())
+        paths.update(word for word in map(os.path.abspath, extension.extra_link_args or ()))
+        after.append([earlier for earlier in range(index)
+                      if paths & outputs[earlier][0] or libraries & outputs[earlier][1]])
+    return after
 
 
-def _farm_compiler(compiler, client, group):
-    clone = copy.copy(compiler)
-    for name, value in vars(compiler).items():
-        if isinstance(value, (list, dict)):
-            setattr(clone, name, copy.copy(value))
-    # setuptools >= 84 calls `call` and keeps `spawn` as a shim over it.
-    name = "call" if hasattr(type(compiler), "call") else "spawn"
-    original = getattr(clone, name)
-
-    def run(cmd, **options):
-        if not _submit(client, group, [os.fspath(word) for word in cmd], name):
-            original(cmd, **options)
-
-    setattr(clone, name, run)
-    return clone
-
-
-def _output_of(argv):
-    for before, word in zip(argv, argv[1:]):
-        if before == "-o":
-            return [word]
-    return []
-
-
-def _submit(client, group, argv, style):
-    """True when the farm ran it; False when it is to be run here.  Raises what the original would."""
-    try:
-        answer = client.submit("other", argv, group=group, outputs=_output_of(argv)).wait()
-    except clients.CoordinatorGone:
-        clients.warn_once("the coordinator is gone")
-        return False
-    if answer.result == "run_locally":
-        return False
-    from distutils import log
-
-    with _print_lock:
-        log.info(subprocess.list2cmdline(argv))
-        write_output(answer)
-    if answer.result == "cancelled":
-        raise KeyboardInterrupt
-    if answer.exit_code != 0:
-        if style == "call":
-            raise subprocess.CalledProcessError(answer.exit_code, argv)
-        from distutils.debug import DEBUG
-        from distutils.errors import DistutilsExecError
-
-        shown = argv if DEBUG else argv[0]
-        raise DistutilsExecError("command {!r} failed with exit code {}".format(shown, answer.exit_code))
-    return True
-
-
-def write_output(answer):
-    """The command's own words, unbroken, where it would have written them."""
-    for stream, words in ((sys.stdout, answer.stdout), (sys.stderr, answer.stderr)):
-        stream.flush()
-        if words:
-            os.write(stream.fileno(), words)
+def _outputs(command, extension):
+    """The files an extension makes, and the names by which a linker would look for it."""
+    library = os.path.abspath(command.get_ext_fullpath(extension.name))
+    paths = {library}
+    for stem in _stems(extension):
+        paths.add(os.path.abspath(os.path.join(command.build_temp, stem.lstrip("/") + ".o")))
+    name = os.path.basename(library).split(".")[0]
+    return paths, {name, name[3:] if name.startswith("lib") else name, extension.name}

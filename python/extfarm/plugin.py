@@ -1,42 +1,64 @@
-"""The setuptools entry point: wraps the project's own build_ext, in this distribution only.
+"""The setuptools plug-in: gives one Distribution a build_ext that builds on the farm.
 
-Inert unless the environment asks for the farm.  Patches no class of setuptools or distutils.
+Knows when to act and which class to derive from.  Refuses to change any class
+or module: what it sets, it sets on the one Distribution it was given.
 """
 
-from . import client
+import fnmatch
+import os
+
+from extfarm import client
+
+_MARK = "_extfarm_get_command_class"
 
 
-def finalize(distribution):
-    """``setuptools.finalize_distribution_options``: called for every Distribution."""
-    if not client.is_active():
+def finalize(dist):
+    """Entry point of setuptools.finalize_distribution_options."""
+    if not client.wanted() or _MARK in vars(dist):
         return
-    base = distribution.get_command_class("build_ext")
-    if not getattr(base, "extfarm_wrapped", False):
-        distribution.cmdclass["build_ext"] = _wrap(base)
+    original = dist.get_command_class
+    wrapped = {}
+
+    def get_command_class(command):
+        from extfarm import cython
+
+        if command in ("egg_info", "sdist", "build_clib"):
+            cython.await_all()
+        elif command == "build_py" and _copies_generated_files(dist, cython.pending_files()):
+            cython.await_all()
+        found = original(command)
+        if command != "build_ext":
+            return found
+        if found not in wrapped:
+            wrapped[found] = farm_class(found)
+        return wrapped[found]
+
+    setattr(dist, _MARK, True)
+    dist.get_command_class = get_command_class
 
 
-# After setuptools' own hooks.
 finalize.order = 100
 
 
-def _wrap(base):
-    class FarmBuildExt(base):
-        extfarm_wrapped = True
+def farm_class(build_ext):
+    """A subclass of the project's own build_ext whose extensions are built all at once."""
+    from extfarm import farm_build
 
+    class FarmBuildExt(build_ext):
         def _build_extensions_serial(self):
-            from . import farm_build
-
-            if not farm_build.build(self):
-                super()._build_extensions_serial()
+            farm_build.build_all(self, super()._build_extensions_serial)
 
         def _build_extensions_parallel(self):
-            from . import farm_build
+            farm_build.build_all(self, super()._build_extensions_parallel)
 
-            if not farm_build.build(self):
-                super()._build_extensions_parallel()
-
-    FarmBuildExt.__name__ = base.__name__
-    FarmBuildExt.__qualname__ = base.__qualname__
-    FarmBuildExt.__module__ = base.__module__
-    FarmBuildExt.__doc__ = base.__doc__
+    FarmBuildExt.__name__ = build_ext.__name__
+    FarmBuildExt.__qualname__ = build_ext.__qualname__
+    FarmBuildExt.__module__ = build_ext.__module__
+    FarmBuildExt.__doc__ = build_ext.__doc__
     return FarmBuildExt
+
+
+def _copies_generated_files(dist, files):
+    patterns = [pattern for group in (getattr(dist, "package_data", None) or {}).values() for pattern in group]
+    return any(fnmatch.fnmatch(os.path.basename(name), os.path.basename(pattern))
+               for pattern in patterns for name in files)

@@ -1,68 +1,101 @@
-"""Runs one transpile as Cython's own cythonize would, from a request on standard input.
+"""Runs one Cython transpile, described on standard input, in a process of its own.
 
-Writes to the file named by EXTFARM_DEPFILE each file that was read, one absolute path a line.
-Stands alone: imports nothing of extfarm.
+Knows how to restore what cythonize had (folder, sys.path, Options) and which
+files were read.  Refuses to know extfarm: it is run by path, on any machine.
 """
 
-import base64
-import os
-import pickle
 import sys
 
-_read, _written = {}, set()
+sys.path.pop(0)  # This script's folder holds a cython.py, which is not the one that .py sources import.
+
+import base64
+import json
+import os
+import pickle
+import stat
+
+_read = {}
+_written = set()
 
 
-def _listen(event, arguments):
-    if event == "open" and isinstance(arguments[0], str):
-        mode, flags = arguments[1], arguments[2] or 0
-        path = os.path.abspath(arguments[0])
-        writes = any(c in mode for c in "wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
+def _watch(event, arguments):
+    if event == "open":
+        path, mode, flags = arguments
+        if not isinstance(path, (str, bytes)):
+            return
+        path = os.path.abspath(os.fsdecode(path))
+        writes = bool((flags or 0) & (os.O_WRONLY | os.O_RDWR)) or any(c in (mode or "") for c in "wax+")
         if writes:
             _written.add(path)
         else:
-            _read[path] = True
-    elif event == "import" and len(arguments) > 1 and isinstance(arguments[1], str):
-        _read[os.path.abspath(arguments[1])] = True
+            _read[path] = None
+    elif event == "import" and arguments[1]:
+        _read[os.path.abspath(arguments[1])] = None
 
 
-def _write_depfile(depfile, cython_folder):
-    with open(depfile, "w") as lines:
-        for path in _read:
-            # The toolchain's digest covers Cython itself.
-            if path in _written or path.startswith((cython_folder, "/proc/", "/dev/")) or "\n" in path:
-                continue
-            if path.endswith(".pyc") or not os.path.isfile(path):
-                continue
-            lines.write(path + "\n")
+def _source_of(path):
+    """A byte-code file stands for its source: it may be missing or rewritten, the source decides."""
+    if path.endswith(".pyc") and os.path.basename(os.path.dirname(path)) == "__pycache__":
+        stem = os.path.basename(path).split(".")[0]
+        source = os.path.join(os.path.dirname(os.path.dirname(path)), stem + ".py")
+        if os.path.exists(source):
+            return source
+    return path
+
+
+def _write_depfile(depfile):
+    lines = []
+    for path in dict.fromkeys(_source_of(path) for path in list(_read)):
+        try:
+            regular = stat.S_ISREG(os.stat(path).st_mode)
+        except OSError:
+            continue
+        if regular and path not in _written and "\n" not in path:
+            lines.append(os.fsencode(path) + b"\n")
+    with open(depfile, "wb") as out:
+        out.writelines(lines)
+
+
+def _restore_options(values):
+    from Cython.Compiler import Options
+
+    for name, value in values.items():
+        present = getattr(Options, name, None)
+        if isinstance(present, dict) and isinstance(value, dict):
+            present.clear()  # Other modules hold this very object.
+            present.update(value)
+        else:
+            setattr(Options, name, value)
+
+
+def transpile(request):
+    """Returns the exit code: 0, or 1 when Cython refused the source and has said why."""
+    os.chdir(request["cwd"])
+    sys.path[:] = request["path"]
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), request["recursion_limit"]))
+    _restore_options(request["options"])
+    from Cython.Build.Dependencies import cythonize_one
+    from Cython.Compiler.Errors import CompileError
+    from Cython.Compiler.Main import CompilationOptions
+
+    options = None
+    if request["compilation"] is not None:
+        options = CompilationOptions.__new__(CompilationOptions)
+        options.__dict__.update(request["compilation"])
+    try:
+        cythonize_one(*request["before"], options, *request["after"], **request["named"])
+    except CompileError:
+        return 1
+    return 0
 
 
 def main():
     request = pickle.loads(base64.b64decode(sys.stdin.buffer.read()))
-    os.chdir(request["cwd"])
-    sys.path[:] = request["sys_path"]
-    sys.dont_write_bytecode = True
-    sys.addaudithook(_listen)
-    import Cython
-    from Cython.Compiler import Options
-    from Cython.Compiler.Errors import CompileError
-
-    for name, value in request["options"].items():
-        current = getattr(Options, name, None)
-        if isinstance(current, dict) and isinstance(value, dict):
-            current.clear()
-            current.update(value)
-        else:
-            setattr(Options, name, value)
-    from Cython.Build.Dependencies import cythonize_one
-
-    code = 0
-    try:
-        cythonize_one(*request["arguments"], **request["named"])
-    except CompileError:
-        code = 1  # Cython has said why
+    sys.addaudithook(_watch)
+    code = transpile(request)
     depfile = os.environ.get("EXTFARM_DEPFILE")
-    if depfile:
-        _write_depfile(depfile, os.path.dirname(os.path.abspath(Cython.__file__)) + os.sep)
+    if depfile and code == 0:
+        _write_depfile(depfile)
     sys.stdout.flush()
     sys.stderr.flush()
     return code
