@@ -178,7 +178,9 @@ def _action(pyx_file, c_file, request):
             "inputs": [client.byte_string(os.path.abspath(pyx_file))],
             "outputs": [client.byte_string(os.path.abspath(c_file))],
             "toolchain": {"driver": client.byte_string(os.path.realpath(sys.executable)),
-                          "extra_paths": [client.byte_string(os.path.dirname(os.path.abspath(Cython.__file__))),
+                          # Shadow.py holds Cython's version.  Every module of Cython that is read is attested
+                          # as an input; the whole folder may be what the build writes to (Cython by itself).
+                          "extra_paths": [client.byte_string(_version_file(Cython)),
                                           client.byte_string(_SCRIPT)]}}
 
 
@@ -261,3 +263,7 @@ def _finish_at_exit():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)  # An exception from here would leave the exit code at 0.
+
+
+def _version_file(package):
+    return os.path.join(os.path.dirname(os.path.abspath(package.__file__)), "Shadow.py")
