@@ -1,0 +1,126 @@
+#include "common/process/process_runner.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace extfarm {
+namespace {
+
+ProcessRequest shell(const std::string& script) {
+  ProcessRequest request;
+  request.program = "/bin/sh";
+  request.argv = {"sh", "-c", script};
+  request.environment = {{"PATH", "/usr/bin:/bin"}};
+  request.cwd = "/";
+  return request;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+class Runner : public testing::Test {
+ protected:
+  std::vector<ProcessExit> wait_for(std::size_t count) {
+    std::vector<ProcessExit> exits;
+    for (int turns = 0; turns < 3000 && exits.size() < count; ++turns) {
+      pollfd ready{runner_.fd(), POLLIN, 0};
+      ::poll(&ready, 1, 20);
+      for (auto& exit : runner_.take_exits()) exits.push_back(std::move(exit));
+    }
+    return exits;
+  }
+  ProcessRunner runner_;
+};
+
+TEST_F(Runner, ReturnsOutputAndExitCode) {
+  ASSERT_TRUE(runner_.start(shell("echo out; echo err >&2; exit 3")));
+  const auto exits = wait_for(1);
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_EQ(exits[0].exit_code, 3);
+  EXPECT_EQ(exits[0].stdout_bytes, "out\n");
+  EXPECT_EQ(exits[0].stderr_bytes, "err\n");
+}
+
+TEST_F(Runner, FeedsStandardInput) {
+  auto request = shell("wc -c");
+  request.stdin_bytes.assign(300'000, 'x');
+  const auto exit = runner_.run(request, std::chrono::seconds(30));
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->stdout_bytes, "300000\n");
+}
+
+TEST_F(Runner, AThousandFailedLaunchesLeaveNothingBehind) {
+  auto request = shell("");
+  request.program = "/nowhere/cc";
+  runner_.take_exits();
+  const auto before = open_descriptors();
+  for (int i = 0; i < 1000; ++i) {
+    const auto failed = runner_.start(request);
+    ASSERT_FALSE(failed);
+    ASSERT_EQ(failed.error().code, ErrorCode::kNotFound);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was not reaped";
+}
+
+TEST_F(Runner, ManyRunsLeakNoDescriptor) {
+  ASSERT_TRUE(runner_.run(shell("true"), std::chrono::seconds(30)));
+  const auto before = open_descriptors();
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(runner_.run(shell("true"), std::chrono::seconds(30)));
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(Runner, SixtyFourRunAtOnce) {
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(runner_.start(shell("echo " + std::to_string(i))));
+  EXPECT_EQ(wait_for(64).size(), 64u);
+}
+
+TEST_F(Runner, AHundredMegabytesOfOutputArrive) {
+  ASSERT_TRUE(runner_.start(shell("head -c 100000000 /dev/zero")));
+  const auto exits = wait_for(1);
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_EQ(exits[0].stdout_bytes.size(), 100'000'000u);
+}
+
+TEST_F(Runner, TooMuchOutputIsStopped) {
+  auto request = shell("cat /dev/zero");
+  request.output_limit_bytes = 1 << 20;
+  ASSERT_TRUE(runner_.start(request));
+  const auto exits = wait_for(1);
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_TRUE(exits[0].output_limit_exceeded);
+}
+
+TEST_F(Runner, ASignalDeathIsReported) {
+  ASSERT_TRUE(runner_.start(shell("kill -SEGV $$")));
+  EXPECT_EQ(wait_for(1).at(0).signal, SIGSEGV);
+}
+
+TEST_F(Runner, AGrandchildThatIgnoresTermDiesWithItsGroup) {
+  const auto id =
+      runner_.start(shell("(trap '' TERM; while :; do sleep 1; done) & echo $!; trap '' TERM; wait"));
+  ASSERT_TRUE(id);
+  pollfd ready{runner_.fd(), POLLIN, 0};
+  ::poll(&ready, 1, 5000);
+  runner_.take_exits();
+  const pid_t group = *runner_.pid(*id);
+  runner_.stop(*id, std::chrono::milliseconds(50));
+  ASSERT_EQ(wait_for(1).size(), 1u);
+  int turns = 0;
+  while (::kill(-group, 0) == 0 && ++turns < 200) {
+    ::poll(nullptr, 0, 10);
+    runner_.take_exits();
+  }
+  EXPECT_LT(turns, 200) << "the group outlived its leader";
+}
+
+}  // namespace
+}  // namespace extfarm

@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "common/transport/beacon.h"
+#include "common/transport/channel.h"
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = ConnectionNews::Kind;
+
+constexpr Duration kStep = std::chrono::milliseconds(20);
+
+class Transport : public testing::Test {
+ protected:
+  std::unique_ptr<BoundChannel> bind(std::vector<std::string> allowed) {
+    return std::move(*make_bound_channel("tcp://127.0.0.1:*", worker_, std::move(allowed)));
+  }
+  // Sends again until the other end has it, or for at most `turns` steps.
+  std::optional<Envelope> deliver(Channel& from, const PeerId& peer, const std::string& bytes, Channel& to,
+                                  int turns = 150) {
+    for (int i = 0; i < turns; ++i) {
+      if (i % 10 == 0) from.send(peer, bytes);
+      to.wait(-1, kStep);
+      if (auto envelope = to.receive()) return envelope;
+      collect(from);
+      collect(to);
+    }
+    return std::nullopt;
+  }
+  void collect(Channel& channel) {
+    for (auto& news : channel.take_news()) news_.push_back(std::move(news));
+  }
+  bool heard(Kind kind) const {
+    return std::any_of(news_.begin(), news_.end(), [&](const auto& n) { return n.kind == kind; });
+  }
+  KeyPair worker_ = make_key_pair(), client_ = make_key_pair();
+  std::vector<ConnectionNews> news_;
+};
+
+TEST_F(Transport, AKnownKeyIsServedBothWays) {
+  auto bound = bind({client_.public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  ASSERT_TRUE(peer);
+  const auto asked = deliver(*out, *peer, "hello", *bound);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->bytes, "hello");
+  const auto answered = deliver(*bound, asked->peer, std::string(1 << 20, 'x'), *out);
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->peer, "w1");
+  EXPECT_EQ(answered->bytes.size(), 1u << 20);
+}
+
+TEST_F(Transport, AnUnknownKeyIsRefusedAndBothSidesSaySo) {
+  auto bound = bind({make_key_pair().public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  EXPECT_FALSE(deliver(*out, peer, "hello", *bound, 30));
+  EXPECT_TRUE(heard(Kind::kRefusedUnknownKey));
+  EXPECT_TRUE(heard(Kind::kRefusedByPeer));
+  for (const auto& news : news_) {
+    if (news.kind == Kind::kRefusedByPeer) EXPECT_NE(news.detail.find(client_.public_key), std::string::npos);
+  }
+}
+
+TEST_F(Transport, AnEmptyAllowListAdmitsNobody) {
+  auto bound = bind({});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  EXPECT_FALSE(deliver(*out, peer, "hello", *bound, 30));
+}
+
+TEST_F(Transport, AWorkerWithAnotherKeyGetsNothingAndDisturbsNobody) {
+  auto wrong = bind({client_.public_key}), right = bind({client_.public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto bad = *out->connect("bad", wrong->bound_endpoint(), make_key_pair().public_key);
+  const auto good = *out->connect("good", right->bound_endpoint(), worker_.public_key);
+  out->send(bad, "secret");
+  EXPECT_TRUE(deliver(*out, good, "hello", *right));
+  EXPECT_FALSE(deliver(*out, bad, "secret", *wrong, 30));
+}
+
+TEST_F(Transport, ADroppedPeerIsNotHeardAgain) {
+  auto bound = bind({client_.public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  const auto first = deliver(*out, peer, "hello", *bound);
+  ASSERT_TRUE(first);
+  bound->drop(first->peer);
+  EXPECT_FALSE(deliver(*out, peer, "again", *bound, 20));
+}
+
+TEST_F(Transport, AnUnknownPeerIsGone) {
+  EXPECT_EQ((*make_connecting_channel(client_))->send("nobody", "x"), SendStatus::kPeerGone);
+}
+
+TEST_F(Transport, AReadableDescriptorEndsTheWait) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto before = std::chrono::steady_clock::now();
+  out->wait(ends[0], std::chrono::seconds(60));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(30));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+class Files : public testing::Test {
+ protected:
+  Files() : folder_(testing::TempDir() + "/transport-" + std::to_string(::getpid())) {
+    fs::remove_all(folder_);
+  }
+  ~Files() override { fs::remove_all(folder_); }
+  std::string folder_;
+  std::string client_key_ = make_key_pair().public_key;
+};
+
+TEST_F(Files, KeysAreMadeOnceAndForTheirUserOnly) {
+  const auto made = load_or_make_key_pair(folder_, "client");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(load_or_make_key_pair(folder_, "client")->secret_key, made->secret_key);
+  struct stat st {};
+  ASSERT_EQ(::stat((folder_ + "/client.key").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+}
+
+TEST_F(Files, AKeyThatOthersCanReadIsRefusedWithTheRemedy) {
+  ASSERT_TRUE(load_or_make_key_pair(folder_, "client"));
+  ::chmod((folder_ + "/client.key").c_str(), 0644);
+  EXPECT_NE(load_or_make_key_pair(folder_, "client").error().message.find("chmod 600"), std::string::npos);
+}
+
+TEST_F(Files, AnUnreadableAllowListNamesItsLine) {
+  ASSERT_TRUE(load_or_make_authorized_keys(folder_, client_key_));
+  std::ofstream(folder_ + "/authorized_keys", std::ios::app) << "nonsense\n";
+  EXPECT_NE(load_or_make_authorized_keys(folder_, client_key_).error().message.find("line 3"),
+            std::string::npos);
+}
+
+TEST_F(Files, ABeaconIsFoundUntilItIsRemoved) {
+  const Beacon beacon{1, "lab01-7", "tcp://lab01:7170", std::string(40, 'k'), "lab01", 8, 99};
+  ASSERT_TRUE(write_beacon(folder_, beacon));
+  std::ofstream(folder_ + "/broken.json") << "{";
+  const auto reading = read_beacons(folder_);
+  ASSERT_EQ(reading.beacons.size(), 1u);
+  EXPECT_EQ(reading.beacons[0].endpoint, "tcp://lab01:7170");
+  EXPECT_EQ(reading.complaints.size(), 1u);
+  remove_beacon(folder_, beacon);
+  EXPECT_TRUE(read_beacons(folder_).beacons.empty());
+  EXPECT_TRUE(read_beacons("/nowhere").beacons.empty());
+}
+
+}  // namespace
+}  // namespace extfarm
