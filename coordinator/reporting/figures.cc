@@ -1,54 +1,100 @@
-// The arithmetic of a build: how long, how much, how close to the best possible.
+// The arithmetic of a build: how long, how much, how close to the best
+// possible.  Knows nothing of how the figures are shown.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 
 #include "coordinator/reporting/build_log.h"
+#include "coordinator/reporting/longest_chain.h"
 
 namespace extfarm::reporting {
 namespace {
 
-// Seconds of the longest chain of counted attempts by `after`.
-double longest_chain(const std::vector<LoggedAttempt>& attempts) {
-  std::unordered_map<std::uint64_t, double> finish;
-  std::vector<const LoggedAttempt*> in_order;
-  for (const auto& attempt : attempts) {
-    if (attempt.counted) in_order.push_back(&attempt);
-  }
-  std::sort(in_order.begin(), in_order.end(),
-            [](const auto* a, const auto* b) { return a->action < b->action; });
-  double longest = 0;
-  for (const auto* attempt : in_order) {  // an action follows only earlier ones
+struct Node {
+  double run_seconds = 0;
+  std::vector<std::uint64_t> after;
+  enum class State { kNew, kOpen, kDone } state = State::kNew;
+  double end_seconds = 0;
+  std::optional<std::uint64_t> before;  // the predecessor that ends last
+};
+using Nodes = std::unordered_map<std::uint64_t, Node>;
+
+// Settles `first` and all before it, without recursion: a chain may be long.
+void settle(Nodes& nodes, std::uint64_t first) {
+  std::vector<std::uint64_t> open{first};
+  while (!open.empty()) {
+    const auto id = open.back();
+    Node& node = nodes.at(id);
+    if (node.state == Node::State::kDone) {
+      open.pop_back();
+      continue;
+    }
+    if (node.state == Node::State::kNew) {
+      node.state = Node::State::kOpen;
+      for (const auto before : node.after) {
+        const auto it = nodes.find(before);
+        if (it != nodes.end() && it->second.state == Node::State::kNew) open.push_back(before);
+      }
+      continue;  // this one again when those are done
+    }
     double start = 0;
-    for (const auto before : attempt->after) start = std::max(start, finish[before]);
-    const double end = start + seconds(attempt->run_time);
-    finish[attempt->action] = end;
-    longest = std::max(longest, end);
+    for (const auto before : node.after) {
+      const auto it = nodes.find(before);
+      if (it == nodes.end() || it->second.state != Node::State::kDone) continue;
+      if (it->second.end_seconds >= start) {
+        start = it->second.end_seconds;
+        node.before = before;
+      }
+    }
+    node.end_seconds = start + node.run_seconds;
+    node.state = Node::State::kDone;
+    open.pop_back();
   }
-  return longest;
 }
 
+// Nearest rank.
 double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  const auto index = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()))) - 1;
-  return values[std::min(index, values.size() - 1)];
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
+  return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
 }
 
 }  // namespace
 
+Chain longest_chain(const std::vector<LoggedAttempt>& attempts) {
+  Nodes nodes;
+  for (const auto& attempt : attempts) {
+    if (attempt.counted) nodes[attempt.action] = {seconds(attempt.run_time), attempt.after, {}, 0, {}};
+  }
+  Chain chain;
+  std::optional<std::uint64_t> last;
+  for (const auto& attempt : attempts) {
+    if (!attempt.counted) continue;
+    settle(nodes, attempt.action);
+    const double end = nodes.at(attempt.action).end_seconds;
+    if (end <= chain.seconds) continue;
+    chain.seconds = end;
+    last = attempt.action;
+  }
+  for (; last; last = nodes.at(*last).before) chain.actions.push_back(*last);
+  std::reverse(chain.actions.begin(), chain.actions.end());
+  return chain;
+}
+
 Figures figures_of(const BuildLog& log) {
   Figures out;
-  out.wall = seconds(log.ended - log.started);
+  out.wall = std::max(0.0, seconds(log.ended - log.started));
   out.farm_wall = std::max(0.0, seconds(log.last_publication - log.first_submission));
   for (const auto& attempt : log.attempts) {
     if (attempt.counted) out.run_total += seconds(attempt.run_time);
   }
   for (const auto& worker : log.workers) out.slots += worker.slots;
-  out.critical_path = longest_chain(log.attempts);
+  out.critical_path = longest_chain(log.attempts).seconds;
   out.lower_bound = std::max(out.slots > 0 ? out.run_total / out.slots : 0, out.critical_path);
-  out.efficiency =
-      out.run_total > 0 && out.farm_wall > 0 ? std::min(1.0, out.lower_bound / out.farm_wall) : 1;
+  const bool ran = out.run_total > 0 && out.farm_wall > 0;
+  out.efficiency = ran ? std::min(1.0, out.lower_bound / out.farm_wall) : 1;
   out.dispatch_p50_ms = percentile(log.dispatch_ms, 0.50);
   out.dispatch_p99_ms = percentile(log.dispatch_ms, 0.99);
   return out;

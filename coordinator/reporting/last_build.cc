@@ -1,5 +1,5 @@
-// last-build.json (schema 1) and trace.json (Chrome trace format).
-#include <map>
+// last-build.json, schema 1: what scripts read.  A field is never renamed or
+// dropped without a new schema number.
 #include <nlohmann/json.hpp>
 
 #include "coordinator/reporting/build_log.h"
@@ -45,36 +45,6 @@ std::string last_build_json(const BuildLog& log) {
                               {"quarantined", worker.quarantined}});
   }
   return dumped(out);
-}
-
-// One process per worker, one thread per slot; times in microseconds from the start.
-std::string trace_json(const BuildLog& log) {
-  ordered_json events = ordered_json::array();
-  std::map<std::string, int> processes;
-  const auto micros = [&](Timestamp t) { return 1e6 * seconds(t - log.started); };
-  for (const auto& attempt : log.attempts) {
-    const auto [it, is_new] = processes.emplace(attempt.worker, static_cast<int>(processes.size()) + 1);
-    if (is_new) {
-      events.push_back(
-          {{"name", "process_name"}, {"ph", "M"}, {"pid", it->second}, {"args", {{"name", attempt.worker}}}});
-    }
-    events.push_back({{"name", attempt.title},
-                      {"cat", attempt.kind},
-                      {"ph", "X"},
-                      {"pid", it->second},
-                      {"tid", attempt.slot},
-                      {"ts", micros(attempt.sent)},
-                      {"dur", 1e6 * seconds(attempt.finished - attempt.sent)},
-                      {"args",
-                       {{"action", attempt.action},
-                        {"group", attempt.group},
-                        {"outcome", attempt.outcome},
-                        {"run_ms", 1e3 * seconds(attempt.run_time)},
-                        {"submitted_us", micros(attempt.submitted)},
-                        {"published_us", micros(attempt.published)},
-                        {"published", attempt.counted}}}});
-  }
-  return dumped({{"traceEvents", events}, {"displayTimeUnit", "ms"}});
 }
 
 }  // namespace extfarm::reporting

@@ -1,36 +1,74 @@
-// The lines at the end of a build.
+// The few lines at the end of a build: what ran where, how close to the best
+// possible, what to look at next.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "coordinator/reporting/build_log.h"
+#include "coordinator/reporting/progress.h"
 
 namespace extfarm::reporting {
+namespace {
+
+constexpr std::size_t kReasonsShown = 5;  // more of them scroll the rest away; the report has all
+
+std::string plural(std::uint64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string counts_line(const BuildLog& log, const Figures& figures) {
+  std::set<std::string> hosts;
+  for (const auto& attempt : log.attempts) {
+    if (attempt.counted) hosts.insert(attempt.host);
+  }
+  std::string line = fmt::format("extfarm: {} in {:.1f} s: {} on workers ({}), {} up to date, {} failed",
+                                 plural(log.total, "action"), figures.wall, log.on_workers,
+                                 plural(hosts.size(), "host"), log.fresh, log.failed);
+  if (log.passed_through > 0) line += fmt::format(", {} ran locally", log.passed_through);
+  return line + "\n";
+}
+
+// Most frequent first.
+std::string local_lines(const BuildLog& log) {
+  std::vector<std::pair<std::string, std::uint64_t>> reasons(log.local_reasons.begin(),
+                                                             log.local_reasons.end());
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string out;
+  for (std::size_t i = 0; i < reasons.size() && i < kReasonsShown; ++i)
+    out += fmt::format("extfarm: ran locally: {} × {}\n", reasons[i].second, printable(reasons[i].first));
+  if (reasons.size() > kReasonsShown)
+    out += fmt::format("extfarm: ran locally: {} more in the report\n",
+                       plural(reasons.size() - kReasonsShown, "reason"));
+  return out;
+}
+
+}  // namespace
 
 std::string summary_text(const BuildLog& log, const std::string& report_path) {
-  if (log.total == 0 && log.passed_through == 0) {
-    return log.exit_code == 0 ? "extfarm: everything is up to date: nothing was compiled\n" : std::string{};
+  if (log.total == 0 && log.passed_through == 0) return "extfarm: nothing was asked of the farm\n";
+  if (log.total > 0 && log.fresh == log.total) {
+    return fmt::format("extfarm: everything is up to date ({}, 0 run)\n", plural(log.total, "action")) +
+           local_lines(log);
   }
   const Figures figures = figures_of(log);
-  std::set<std::string> hosts;
-  for (const auto& attempt : log.attempts) hosts.insert(attempt.host);
-  std::string out = fmt::format(
-      "extfarm: {} actions in {:.1f} s: {} on workers ({} host{}), {} up to date, {} local, {} failed\n",
-      log.total, figures.wall, log.on_workers, hosts.size(), hosts.size() == 1 ? "" : "s", log.fresh,
-      log.passed_through, log.failed);
+  std::string out = counts_line(log, figures);
   if (figures.run_total > 0) {
     out += fmt::format(
-        "extfarm: work {:.1f} s, longest chain {:.1f} s, best possible {:.1f} s on {} slots, farm phase "
-        "{:.1f} s, efficiency {:.2f}\n",
-        figures.run_total, figures.critical_path, figures.lower_bound, figures.slots, figures.farm_wall,
+        "extfarm: work {:.1f} s, longest chain {:.1f} s, best possible {:.2f} s on {}, efficiency {:.2f}\n",
+        figures.run_total, figures.critical_path, figures.lower_bound, plural(figures.slots, "slot"),
         figures.efficiency);
   }
-  if (log.retried > 0 || log.inputs_differ > 0) {
-    out += fmt::format("extfarm: {} attempts were repeated, {} results rejected because inputs differed\n",
-                       log.retried, log.inputs_differ);
+  if (log.retried > 0) out += fmt::format("extfarm: {} repeated\n", plural(log.retried, "attempt"));
+  if (log.inputs_differ + log.toolchain_differs > 0) {
+    out += fmt::format("extfarm: {} rejected: {} had read other inputs, {} had another toolchain\n",
+                       plural(log.inputs_differ + log.toolchain_differs, "result"), log.inputs_differ,
+                       log.toolchain_differs);
   }
-  for (const auto& [reason, count] : log.local_reasons)
-    out += fmt::format("extfarm: ran locally: {} × {}\n", count, reason);
+  out += local_lines(log);
   return out + "extfarm: report " + report_path + "\n";
 }
 
