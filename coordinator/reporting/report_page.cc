@@ -1,74 +1,53 @@
-// report.html: one self-contained page, drawn by its own script from embedded JSON.
+// report.html: one self-contained page.  The figures are plain HTML, so that
+// they can be read without the script; the rest is drawn from embedded JSON.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "coordinator/reporting/build_log.h"
+#include "coordinator/reporting/longest_chain.h"
+#include "coordinator/reporting/page_parts.h"
 
 namespace extfarm::reporting {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kHead = R"html(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>extfarm build report</title>
-<style>
-:root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--soft:#667;--line:#dde;--cythonize:#8250df;--compile:#0969da;--link:#1a7f37;--archive:#9a6700;--other:#888;--lost:#cf222e}
-@media(prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--soft:#8b949e;--line:#30363d;--cythonize:#a371f7;--compile:#58a6ff;--link:#3fb950;--archive:#d29922}}
-body{font:15px/1.5 system-ui,sans-serif;background:var(--bg);color:var(--fg);margin:2rem auto;max-width:1150px;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}.soft{color:var(--soft)}
-.cards{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.2rem 0}.card{border:1px solid var(--line);border-radius:8px;padding:.5rem .9rem;min-width:6rem}
-.card b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:left;overflow-wrap:anywhere}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-svg{width:100%;display:block}svg text{fill:var(--fg);font-size:11px}svg rect:focus{outline:2px solid var(--fg)}
-.key span{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em}
-#say{min-height:1.5em}@media print{body{max-width:none;margin:0}}
-</style></head><body>
-)html";
-
-constexpr const char* kScript = R"html(
-<script>
-"use strict";
-const log=JSON.parse(document.getElementById("log").textContent);
-const $=(tag,text,cls)=>{const e=document.createElement(tag);if(text!==undefined)e.textContent=text;if(cls)e.className=cls;return e};
-const s=x=>x.toFixed(x<10?2:1)+" s";
-const cards=document.getElementById("cards");
-for(const [name,value] of log.cards){const c=$("div",undefined,"card");c.append($("b",value),$("span",name,"soft"));cards.append(c)}
-const lanes=[...new Set(log.attempts.map(a=>a.worker+"\u0000"+String(a.slot).padStart(4,"0")))].sort();
-const H=20,L=170,W=1100,NS="http://www.w3.org/2000/svg",end=Math.max(0.001,...log.attempts.map(a=>a.end));
-const svg=document.createElementNS(NS,"svg");svg.setAttribute("viewBox",`0 0 ${W} ${lanes.length*H+24}`);
-svg.setAttribute("role","group");svg.setAttribute("aria-label","timeline");
-const put=(tag,attributes,text)=>{const e=document.createElementNS(NS,tag);for(const k in attributes)e.setAttribute(k,attributes[k]);if(text!==undefined)e.textContent=text;svg.append(e);return e};
-const x=t=>L+(W-L-10)*t/end,say=document.getElementById("say");
-lanes.forEach((lane,i)=>{const [worker,slot]=lane.split("\u0000");put("text",{x:0,y:i*H+14},worker.slice(0,22)+" / "+Number(slot))});
-for(let i=0;i<=8;i++){const t=end*i/8;put("line",{x1:x(t),x2:x(t),y1:0,y2:lanes.length*H,stroke:"var(--line)"});put("text",{x:x(t)-8,y:lanes.length*H+16},t.toFixed(1)+" s")}
-for(const a of log.attempts){const i=lanes.indexOf(a.worker+"\u0000"+String(a.slot).padStart(4,"0"));
-const text=`${a.kind} ${a.title}: ${s(a.run)} on ${a.worker}, ${a.outcome}`;
-const r=put("rect",{x:x(a.start),y:i*H+2,width:Math.max(1,x(a.end)-x(a.start)),height:H-4,rx:2,tabindex:0,"aria-label":text,fill:a.counted?`var(--${a.kind})`:"var(--lost)"});
-const t=document.createElementNS(NS,"title");t.textContent=text;r.append(t);r.onfocus=r.onmouseenter=()=>{say.textContent=text}}
-document.getElementById("timeline").append(svg);
-const table=(id,head,rows)=>{const place=document.getElementById(id);if(!rows.length){place.append($("p","none","soft"));return}
-const t=$("table"),h=$("tr");head.forEach((c,i)=>h.append($("th",c,typeof rows[0][i]==="number"?"n":"")));t.append(h);
-for(const row of rows){const r=$("tr");row.forEach(c=>r.append(typeof c==="number"?$("td",Number.isInteger(c)?String(c):s(c),"n"):$("td",c)));t.append(r)}place.append(t)};
-const counted=log.attempts.filter(a=>a.counted);
-table("slowest",["action","kind","host","time"],[...counted].sort((a,b)=>b.run-a.run).slice(0,20).map(a=>[a.title,a.kind,a.host,a.run+1e-9]));
-const groups={};for(const a of counted)groups[a.group||"(none)"]=(groups[a.group||"(none)"]||0)+a.run;
-table("groups",["extension","work"],Object.entries(groups).sort((a,b)=>b[1]-a[1]).slice(0,20).map(([g,t])=>[g,t+1e-9]));
-table("local",["reason","times"],Object.entries(log.local));
-table("reasons",["action","why it ran"],Object.entries(log.reasons).slice(0,500));
-</script></body></html>
-)html";
-
-std::string fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
+// For element content and quoted attributes.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
 }
 
-// "<" never appears, so no text can end the script element.
-std::string safe_for_script(std::string text) {
+// "<" never appears, so nothing in a file's name can end the script element or
+// open a comment in it; JSON reads it back all the same.
+std::string safe_in_script(const std::string& text) {
   std::string out;
-  for (char c : text) {
+  for (const char c : text) {
     if (c == '<')
       out += "\\u003c";
     else
@@ -77,67 +56,152 @@ std::string safe_for_script(std::string text) {
   return out;
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
+// Bytes that are not UTF-8 become U+FFFD.
+std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string as_utf8(const std::string& text) { return json::parse(dumped(text)).get<std::string>(); }
+
+json attempts_json(const BuildLog& log) {
+  json out = json::array();
+  for (const auto& attempt : log.attempts) {
+    const auto since_start = [&](Timestamp t) { return seconds(t - log.first_submission); };
+    out.push_back({{"action", attempt.action},
+                   {"title", attempt.title},
+                   {"kind", attempt.kind},
+                   {"group", attempt.group},
+                   {"worker", attempt.worker},
+                   {"host", attempt.host},
+                   {"slot", attempt.slot},
+                   {"start", since_start(attempt.sent)},
+                   {"end", since_start(attempt.finished)},
+                   {"home_at", since_start(attempt.published)},
+                   {"waited", std::max(0.0, seconds(attempt.sent - attempt.submitted))},
+                   {"home", std::max(0.0, seconds(attempt.published - attempt.finished))},
+                   {"run", seconds(attempt.run_time)},
+                   {"cpu", seconds(attempt.cpu_time)},
+                   {"bytes", attempt.bytes_returned},
+                   {"outcome", attempt.outcome},
+                   {"counted", attempt.counted}});
   }
   return out;
 }
+
+// Those that joined, then any that are known from an attempt alone.
+json workers_json(const BuildLog& log) {
+  json out = json::array();
+  std::set<std::string> known;
+  const auto add = [&](const LoggedWorker& worker) {
+    if (!known.insert(worker.id).second) return;
+    out.push_back({{"id", worker.id},
+                   {"host", worker.host},
+                   {"slots", worker.slots},
+                   {"actions", worker.actions},
+                   {"run", worker.run_seconds},
+                   {"quarantined", worker.quarantined}});
+  };
+  for (const auto& worker : log.workers) add(worker);
+  for (const auto& attempt : log.attempts) add({attempt.worker, attempt.host, 0, 0, 0, false});
+  return out;
+}
+
+std::string embedded_json(const BuildLog& log, const Figures& figures) {
+  const json out = {{"attempts", attempts_json(log)},
+                    {"workers", workers_json(log)},
+                    {"chain", longest_chain(log.attempts).actions},
+                    {"farm_wall", figures.farm_wall},
+                    {"local", log.local_reasons},
+                    {"reasons", log.rebuilt_reasons}};
+  return safe_in_script(dumped(out));
+}
+
+std::string figure(const std::string& name, const std::string& value) {
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
+}
+
+std::string bound_row(const std::string& name, double seconds, double widest, bool is_mild) {
+  return fmt::format("<span>{}</span><i{} style=\"width:{:.1f}%\"></i><b>{:.2f} s</b>\n", name,
+                     is_mild ? " class=\"mild\"" : "", widest > 0 ? 100 * seconds / widest : 0, seconds);
+}
+
+std::string figures_section(const BuildLog& log, const Figures& f) {
+  std::string out = "<section aria-label=\"Figures\"><dl class=\"figures\">\n";
+  out += figure("from start to end", fmt::format("{:.1f} s", f.wall));
+  out += figure("efficiency", fmt::format("{:.0f} %", 100 * f.efficiency));
+  out += figure("slots", fmt::format("{}", f.slots));
+  out += figure("actions", fmt::format("{}", log.total));
+  out += figure("ran on workers", fmt::format("{}", log.on_workers));
+  out += figure("up to date", fmt::format("{}", log.fresh));
+  out += figure("ran locally", fmt::format("{}", log.passed_through));
+  out += figure("failed", fmt::format("{}", log.failed));
+  out += figure("attempts repeated", fmt::format("{}", log.retried));
+  out += figure("ready to sent, median and p99",
+                fmt::format("{:.1f} / {:.1f} ms", f.dispatch_p50_ms, f.dispatch_p99_ms));
+  out += "</dl>\n";
+  if (f.run_total > 0) {
+    const double shared = f.slots > 0 ? f.run_total / f.slots : 0;
+    const double widest = std::max({f.farm_wall, f.critical_path, shared});
+    out +=
+        "<div class=\"bounds\">" + bound_row("farm phase", f.farm_wall, widest, false) +
+        bound_row(fmt::format("{:.1f} s of work / {} slot{}", f.run_total, f.slots, f.slots == 1 ? "" : "s"),
+                  shared, widest, true) +
+        bound_row("longest chain", f.critical_path, widest, true) + "</div>\n" +
+        fmt::format(
+            "<p class=\"soft\">No schedule on these slots ends before {:.2f} s: the longer of work "
+            "shared by all slots and the longest chain.</p>\n",
+            f.lower_bound);
+  }
+  return out + "</section>\n";
+}
+
+constexpr const char* kTimeline =
+    R"html(<section id="timeline-section"><div class="bar-head"><h2>Timeline</h2>
+<div class="key"><span><i style="background:var(--cythonize)"></i>cythonize</span>
+<span><i style="background:var(--compile)"></i>compile</span><span><i style="background:var(--link)"></i>link</span>
+<span><i style="background:var(--archive)"></i>archive</span><span><i style="background:var(--other)"></i>other</span>
+<span><i style="background:var(--lost)"></i>not used</span><span><i class="chain"></i>longest chain</span></div>
+<div class="zoom"><button type="button" id="narrower" aria-label="Zoom out">−</button><button type="button"
+id="wider" aria-label="Zoom in">+</button><button type="button" id="fit">fit</button></div></div>
+<div id="timeline"><div id="lanes" aria-hidden="true"></div><div id="scroll"></div></div>
+<div id="details" aria-live="polite"><span class="soft">Point at a bar, or press Tab and walk with the arrow
+keys.</span></div></section>
+)html";
+
+constexpr const char* kTables =
+    R"html(<div class="pair"><section id="slowest"><h2>Slowest actions</h2></section>
+<section id="groups"><h2>Slowest extensions</h2></section></div>
+<section id="workers"><h2>Workers</h2></section>
+<div class="pair"><section id="local"><h2>What ran locally, and why</h2></section>
+<section id="rejected"><h2>Attempts that were not used</h2></section></div>
+<section id="reasons" class="long"><h2>Why actions ran</h2></section>
+)html";
+
+constexpr const char* kHead = R"html(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+)html";
 
 }  // namespace
 
 std::string report_html(const BuildLog& log) {
   const Figures figures = figures_of(log);
-  json data;
-  data["cards"] = {{"wall", fixed(figures.wall, 1) + " s"},
-                   {"work", fixed(figures.run_total, 1) + " s"},
-                   {"longest chain", fixed(figures.critical_path, 1) + " s"},
-                   {"best possible", fixed(figures.lower_bound, 1) + " s"},
-                   {"efficiency", fixed(figures.efficiency, 2)},
-                   {"slots", std::to_string(figures.slots)},
-                   {"actions", std::to_string(log.total)},
-                   {"up to date", std::to_string(log.fresh)},
-                   {"retried", std::to_string(log.retried)},
-                   {"failed", std::to_string(log.failed)}};
-  data["attempts"] = json::array();
-  for (const auto& attempt : log.attempts) {
-    data["attempts"].push_back({{"title", attempt.title},
-                                {"kind", attempt.kind},
-                                {"group", attempt.group},
-                                {"worker", attempt.worker},
-                                {"host", attempt.host},
-                                {"slot", attempt.slot},
-                                {"start", seconds(attempt.sent - log.first_submission)},
-                                {"end", seconds(attempt.finished - log.first_submission)},
-                                {"run", seconds(attempt.run_time)},
-                                {"outcome", attempt.outcome},
-                                {"counted", attempt.counted}});
-  }
-  data["local"] = log.local_reasons;
-  data["reasons"] = log.rebuilt_reasons;
+  const std::string root = as_utf8(log.project_root);
+  const std::string project = escaped(root.substr(root.find_last_of('/') + 1));
+  const std::string status = escaped(as_utf8(log.status));
   std::string page = kHead;
-  page += "<h1>extfarm build report</h1><p class=soft>" + escaped(log.command) + " in " +
-          escaped(log.project_root) + ": " + escaped(log.status) + ", exit code " +
-          std::to_string(log.exit_code) + "</p><div id=cards class=cards></div>";
+  page += "<title>" + project + ": extfarm build report</title>\n<style>" + kPageStyle + "</style></head>\n";
+  page += "<body><main><header><h1>" + project + "</h1><span class=\"status " + status + "\">" + status +
+          (log.exit_code == 0 ? "" : fmt::format(", exit code {}", log.exit_code)) + "</span><p><code>" +
+          escaped(as_utf8(log.command)) + "</code> in <code>" + escaped(root) + "</code></p></header>\n";
+  page += figures_section(log, figures);
   page +=
-      "<h2>Timeline</h2><p class=key><span style='background:var(--cythonize)'></span>cythonize"
-      "<span style='background:var(--compile)'></span>compile<span style='background:var(--link)'></span>link"
-      "<span style='background:var(--lost)'></span>lost or rejected</p><div id=timeline></div><p id=say "
-      "class=soft "
-      "aria-live=polite>Point at a bar, or walk through them with Tab.</p>"
-      "<h2>Slowest actions</h2><div id=slowest></div><h2>Slowest extensions</h2><div id=groups></div>"
-      "<h2>What ran locally, and why</h2><div id=local></div><h2>Why things ran</h2><div id=reasons></div>";
-  page += "<script type=\"application/json\" id=\"log\">" +
-          safe_for_script(data.dump(-1, ' ', false, json::error_handler_t::replace)) + "</script>";
-  return page + kScript;
+      "<noscript><section><p>The timeline and the tables need this page's own "
+      "script.</p></section></noscript>\n";
+  page += kTimeline;
+  page += kTables;
+  page += "</main><script type=\"application/json\" id=\"log\">" + embedded_json(log, figures) +
+          "</script>\n<script>" + kPageScript + "</script></body></html>\n";
+  return page;
 }
 
 }  // namespace extfarm::reporting
