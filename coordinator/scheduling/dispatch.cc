@@ -97,7 +97,7 @@ void Scheduler::State::give_up_waiting() {
     answer(id, Answer::kRunLocally, {},
            "no worker could take it for " +
                std::to_string(static_cast<int>(seconds(policy.no_worker_patience))) +
-               " s (`extfarm doctor` says why)" + (failure.empty() ? "" : "; before that: " + failure));
+               " s (`extfarm status` lists the workers)" + (failure.empty() ? "" : "; before that: " + failure));
   }
 }
 
