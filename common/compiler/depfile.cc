@@ -1,3 +1,5 @@
+// Splits make rules: continuation lines, "\ " and "\#" escapes, "$$".  Targets
+// and empty rules (-MP) yield nothing.
 #include "common/compiler/depfile.h"
 
 #include <filesystem>
@@ -6,47 +8,35 @@
 namespace extfarm {
 namespace {
 
-// One word of a Makefile rule from `at` on; leaves `at` behind it.
-std::string read_word(std::string_view text, std::size_t& at) {
-  std::string word;
-  while (at < text.size()) {
-    const char c = text[at];
-    const char next = at + 1 < text.size() ? text[at + 1] : '\0';
-    if (c == '\\' && (next == ' ' || next == '#' || next == ':' || next == '\\')) {
-      // "\\" before a blank is an escaped blank behind a backslash; elsewhere it is two characters.
-      word += next;
-      at += 2;
-    } else if (c == '$' && next == '$') {
-      word += '$';
-      at += 2;
-    } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r' ||
-               (c == '\\' && (next == '\n' || next == '\r'))) {
-      break;
-    } else {
-      word += c;
-      ++at;
-    }
-  }
-  return word;
+bool is_line_end(std::string_view text, std::size_t i) {
+  return text[i] == '\n' || (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n');
 }
 
-bool skip_blanks(std::string_view text, std::size_t& at, int& line) {  // true when the rule's line ended
-  while (at < text.size()) {
-    const char c = text[at];
-    if (c == '\\' && at + 1 < text.size() && (text[at + 1] == '\n' || text[at + 1] == '\r')) {
-      at += text[at + 1] == '\r' && at + 2 < text.size() && text[at + 2] == '\n' ? 3 : 2;
-      ++line;
-    } else if (c == ' ' || c == '\t' || c == '\r') {
-      ++at;
-    } else if (c == '\n') {
-      ++at;
-      ++line;
-      return true;
-    } else {
-      return false;
+// One word from `i`, which stands on its first character; stops before a blank,
+// a line end, a continuation, or (in a target) the colon that ends the targets.
+std::string read_word(std::string_view text, std::size_t& i, bool in_target) {
+  std::string word;
+  for (; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ' ' || c == '\t' || is_line_end(text, i)) break;
+    if (c == '\\' && i + 1 < text.size()) {
+      const char next = text[i + 1];
+      if (is_line_end(text, i + 1)) break;
+      if (next == ' ' || next == '\t' || next == '#' || (in_target && next == ':')) {
+        word += next;
+        ++i;
+        continue;
+      }
     }
+    if (c == '$' && i + 1 < text.size() && text[i + 1] == '$') ++i;
+    if (in_target && c == ':') {
+      const bool ends_targets = i + 1 >= text.size() || text[i + 1] == ' ' || text[i + 1] == '\t' ||
+                                is_line_end(text, i + 1) || (text[i + 1] == '\\' && i + 2 < text.size() && is_line_end(text, i + 2));
+      if (ends_targets) break;
+    }
+    word += c;
   }
-  return true;
+  return word;
 }
 
 }  // namespace
@@ -54,29 +44,44 @@ bool skip_blanks(std::string_view text, std::size_t& at, int& line) {  // true w
 Result<std::vector<std::string>> parse_depfile(std::string_view text, const std::string& cwd) {
   std::vector<std::string> out;
   std::unordered_set<std::string> seen;
-  std::size_t at = 0;
-  int line = 1;
-  bool behind_colon = false;
-  while (at < text.size()) {
-    if (skip_blanks(text, at, line)) {
-      behind_colon = false;
-      continue;
+  bool in_target = true, has_target = false;
+  std::size_t line = 1, rule_line = 1;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '\0') return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(line) + ": a NUL byte");
+    if (c == '\\' && i + 1 < text.size() && is_line_end(text, i + 1)) {
+      i += text[i + 1] == '\r' ? 3 : 2;
+      ++line;
+    } else if (is_line_end(text, i)) {
+      if (in_target && has_target)
+        return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(rule_line) + ": a rule without ':'");
+      i += c == '\r' ? 2 : 1;
+      ++line;
+      in_target = true;
+      has_target = false;
+    } else if (c == ' ' || c == '\t') {
+      ++i;
+    } else if (c == '#' && in_target && !has_target) {
+      while (i < text.size() && text[i] != '\n') ++i;
+    } else if (in_target && c == ':') {
+      if (!has_target)
+        return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(line) + ": ':' without a target");
+      in_target = false;
+      ++i;
+    } else {
+      if (!has_target) rule_line = line;
+      auto word = read_word(text, i, in_target);
+      if (in_target) {
+        has_target = true;
+        continue;
+      }
+      const std::filesystem::path path(word);
+      auto absolute = (path.is_absolute() ? path : std::filesystem::path(cwd) / path).lexically_normal().string();
+      if (seen.insert(absolute).second) out.push_back(std::move(absolute));
     }
-    const std::size_t start = at;
-    std::string word = read_word(text, at);
-    if (at == start)
-      return failure(ErrorCode::kMalformed,
-                     "a dependency file, line " + std::to_string(line) + ": cannot read it");
-    if (!behind_colon) {
-      if (word.ends_with(':')) behind_colon = true;
-      continue;
-    }
-    if (word.empty()) continue;
-    auto path = std::filesystem::path(word);
-    if (path.is_relative()) path = std::filesystem::path(cwd) / path;
-    std::string absolute = path.lexically_normal().string();
-    if (seen.insert(absolute).second) out.push_back(std::move(absolute));
   }
+  if (in_target && has_target)
+    return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(rule_line) + ": a rule without ':'");
   return out;
 }
 

@@ -1,9 +1,12 @@
+// Asks drivers for their programs and hashes what it finds.  Which command
+// lines a driver understands is not known here.
 #include "common/compiler/toolchain_probe.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <optional>
+#include <sstream>
 
 #include "common/compiler/command_line.h"
 
@@ -11,88 +14,144 @@ namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
-using Parts = std::vector<std::pair<std::string, std::string>>;  // name, path
+using Paths = std::vector<std::pair<std::string, std::string>>;
 
-constexpr Duration kPatience = std::chrono::seconds(10);
-constexpr const char* kPrograms[] = {"cc1", "cc1plus", "f951", "collect2", "lto1", "as", "ld"};
+constexpr std::array<const char*, 7> kPrograms = {"cc1", "cc1plus", "f951", "collect2", "lto1", "as", "ld"};
+// Libraries in which a tool keeps what decides its output; libc is not one.
+constexpr std::array<std::string_view, 8> kDecisiveLibraries = {"libLLVM", "libclang", "libbfd", "libopcodes",
+                                                                "libisl",  "libmpfr",  "libmpc", "libgmp"};
+constexpr const char* kSearchPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr Duration kPatience = std::chrono::seconds(10);  // a driver answers in milliseconds; NFS may be slow
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
+std::optional<std::string> resolved(const std::string& path) {
+  std::error_code error;
+  auto real = fs::canonical(path, error);
+  if (error || !fs::is_regular_file(real, error)) return std::nullopt;
+  return real.string();
 }
 
-bool is_compiler(const std::string& driver) {
+bool is_compiler_driver(const std::string& driver) {
   return read_command_line({driver, "-c", "x.c"}).kind == ActionKind::kCompile;
 }
 
-// Every regular file below `folder`, in the order of its relative name.
-std::vector<fs::path> files_below(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code failed;
-  for (fs::recursive_directory_iterator it(folder, failed), end; it != end; it.increment(failed)) {
-    if (it->path().filename() == "__pycache__")
-      it.disable_recursion_pending();
-    else if (it->is_regular_file(failed))
-      files.push_back(it->path());
+std::optional<std::string> ask(ProcessRunner& runner, const std::string& program, const std::string& question) {
+  ProcessRequest request;
+  request.program = program;
+  request.argv = {program, question};
+  request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
+  request.cwd = "/";
+  const auto exit = runner.run(request, kPatience);
+  if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
+  return exit->stdout_bytes;
+}
+
+std::optional<std::string> program_of(ProcessRunner& runner, const std::string& driver, const std::string& name) {
+  auto answer = ask(runner, driver, "-print-prog-name=" + name);
+  if (!answer) return std::nullopt;
+  while (!answer->empty() && answer->back() == '\n') answer->pop_back();
+  if (answer->empty()) return std::nullopt;
+  if (answer->find('/') != std::string::npos) return resolved(*answer);
+  std::istringstream folders(kSearchPath);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (auto found = resolved(folder + "/" + *answer)) return found;
   }
+  return std::nullopt;
+}
+
+void add_libraries(ProcessRunner& runner, Paths& paths) {
+  const auto ldd = resolved("/usr/bin/ldd");
+  if (!ldd) return;
+  Paths libraries;
+  for (const auto& [name, path] : paths) {
+    std::istringstream lines(ask(runner, *ldd, path).value_or(""));
+    for (std::string library, arrow, target, rest; lines >> library && std::getline(lines, rest);) {
+      std::istringstream fields(rest);
+      if (!(fields >> arrow >> target) || arrow != "=>") continue;
+      const bool decisive = std::any_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
+                                        [&](std::string_view prefix) { return library.starts_with(prefix); });
+      const auto real = decisive ? resolved(target) : std::nullopt;
+      if (real) libraries.emplace_back(library, *real);
+    }
+  }
+  std::sort(libraries.begin(), libraries.end());
+  libraries.erase(std::unique(libraries.begin(), libraries.end()), libraries.end());
+  paths.insert(paths.end(), libraries.begin(), libraries.end());
+}
+
+Paths components_of(ProcessRunner& runner, const std::string& driver, const std::string& real_driver) {
+  const bool python = fs::path(driver).filename().string().starts_with("python");
+  Paths out = {{python ? "python" : "driver", real_driver}};
+  if (!is_compiler_driver(driver)) return out;
+  for (const auto* name : kPrograms) {
+    if (auto path = program_of(runner, driver, name)) out.emplace_back(name, *path);
+  }
+  add_libraries(runner, out);
+  return out;
+}
+
+// Name and content of every regular file below `folder`, in the order of names.
+std::optional<Digest> folder_digest(const std::string& folder, DigestCache& digests) {
+  std::vector<std::string> files;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error);
+  if (error) return std::nullopt;
+  for (; it != fs::recursive_directory_iterator(); it.increment(error)) {
+    if (it->path().filename() == "__pycache__") {
+      it.disable_recursion_pending();
+    } else if (it->is_regular_file(error)) {
+      files.push_back(it->path().string());
+    }
+  }
+  if (error) return std::nullopt;
   std::sort(files.begin(), files.end());
-  return files;
+  Hasher hasher;
+  for (const auto& file : files) {
+    const auto digest = digests.digest(file);
+    if (!digest) return std::nullopt;
+    hasher.add_field(std::string_view(file).substr(folder.size()));
+    hasher.add_field({reinterpret_cast<const char*>(digest->bytes.data()), digest->bytes.size()});
+  }
+  return hasher.finish();
+}
+
+tl::unexpected<Error> missing(const std::string& path) {
+  return failure(ErrorCode::kNotFound, "cannot read the tool " + path + ": install it on this host, or name another");
 }
 
 }  // namespace
 
 Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
-  if (::access(spec.driver.c_str(), X_OK) != 0) {
-    return failure(ErrorCode::kNotFound, "there is no program " + spec.driver);
-  }
-  auto& parts = component_paths_[spec.driver];
-  if (parts.empty()) {
-    std::error_code failed;
-    parts.emplace_back("driver", fs::canonical(spec.driver, failed).string());
-    if (is_compiler(spec.driver)) {
-      for (const char* name : kPrograms) {
-        ProcessRequest request;
-        request.program = spec.driver;
-        request.argv = {spec.driver, std::string("-print-prog-name=") + name};
-        request.environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}};
-        request.cwd = "/";
-        const auto exit = runner_.run(request, kPatience);
-        if (!exit || exit->exit_code != 0) continue;
-        std::string path = trimmed(exit->stdout_bytes);
-        if (path.find('/') == std::string::npos) path = "/usr/bin/" + path;
-        const auto resolved = fs::canonical(path, failed);
-        if (!failed) parts.emplace_back(name, resolved.string());
-      }
-    }
-  }
+  const auto real_driver = resolved(spec.driver);
+  const auto driver_digest = real_driver ? digests_.digest(*real_driver) : std::nullopt;
+  if (!driver_digest) return missing(spec.driver);
   Toolchain out;
   out.spec = spec;
-  const auto add = [&](const std::string& name, const std::string& path, const Digest& digest) {
-    out.components.push_back({name, path, digest});
-  };
-  for (const auto& [name, path] : parts) {
-    const auto digest = digests_.digest(path);
-    if (!digest) return failure(ErrorCode::kNotFound, "cannot read " + path + ", a part of " + spec.driver);
-    add(name, path, *digest);
+  // Another driver behind the same name is asked anew; so is one whose parts moved.
+  const std::string key = spec.driver + '\n' + to_hex(*driver_digest);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto known = component_paths_.find(key);
+    if (known == component_paths_.end())
+      known = component_paths_.emplace(key, components_of(runner_, spec.driver, *real_driver)).first;
+    out.components.clear();
+    for (const auto& [name, path] : known->second) {
+      if (const auto digest = digests_.digest(path)) out.components.push_back({name, path, *digest});
+    }
+    if (out.components.size() == known->second.size()) break;
+    component_paths_.erase(known);
   }
   for (const auto& path : spec.extra_paths) {
-    if (!fs::exists(path))
-      return failure(ErrorCode::kNotFound, "there is no " + path + ", which " + spec.driver + " needs");
-    if (!fs::is_directory(path)) {
-      add(path, path, digests_.digest(path).value_or(Digest{}));
-      continue;
-    }
-    Hasher hasher;
-    for (const auto& file : files_below(path)) {
-      hasher.add_field(file.lexically_relative(path).string());
-      hasher.add_field(to_hex(digests_.digest(file.string()).value_or(Digest{})));
-    }
-    add(path, path, hasher.finish());
+    std::error_code error;
+    const auto real = fs::canonical(path, error);
+    if (error) return missing(path);
+    const auto digest =
+        fs::is_directory(real, error) ? folder_digest(real.string(), digests_) : digests_.digest(real.string());
+    if (!digest) return missing(path);
+    out.components.push_back({fs::path(path).filename().string(), real.string(), *digest});
   }
   Hasher hasher;
   for (const auto& component : out.components) {
     hasher.add_field(component.name);
-    hasher.add_field(to_hex(component.digest));
+    hasher.add_field({reinterpret_cast<const char*>(component.digest.bytes.data()), component.digest.bytes.size()});
   }
   out.digest = hasher.finish();
   return out;

@@ -20,11 +20,15 @@
 #include <map>
 
 #include "common/base/check.h"
+#include "common/process/process_tree.h"
 
 namespace extfarm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// How soon killed orphans are looked at again, until all are reaped.
+constexpr Duration kReapEvery = std::chrono::milliseconds(20);
 
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
@@ -126,6 +130,7 @@ struct ProcessRunner::Impl {
   int epoll = -1;
   std::uint64_t next_id = 1;
   std::map<ProcessId, Child> children;
+  std::vector<pid_t> orphan_groups, orphans;  // killed; ours to reap once their parents are gone
 
   void watch(int fd, std::uint32_t events, ProcessId id) {
     epoll_event event{};
@@ -136,11 +141,45 @@ struct ProcessRunner::Impl {
   void signal_child(const Child& child, int signal) const {
     ::kill(child.own_group ? -child.pid : child.pid, signal);
   }
+  void kill_tree(const Child& child);
+  void reap_orphans();
   void read_pipe(Child& child, int& fd, std::string& into);
   void write_pipe(Child& child);
   void reap(Child& child);
   bool service(Child& child);
 };
+
+// The group, and the descendants that left it (setsid): those are found only
+// while their parents live.
+void ProcessRunner::Impl::kill_tree(const Child& child) {
+  if (child.own_group && !child.reaped) {
+    for (const pid_t pid : descendants_of(child.pid)) {
+      if (::kill(pid, SIGKILL) == 0) orphans.push_back(pid);
+    }
+  }
+  signal_child(child, SIGKILL);
+}
+
+// Only what is known to come from our own children: a status that belongs to
+// another runner of this process, or to whoever forked, is not taken.
+void ProcessRunner::Impl::reap_orphans() {
+  const auto none_left = [](pid_t target) {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(target, nullptr, WNOHANG)) > 0) {
+    }
+    return reaped < 0;
+  };
+  std::erase_if(orphan_groups, [&](pid_t group) { return none_left(-group); });
+  std::erase_if(orphans, [&](pid_t pid) { return none_left(pid) && ::kill(pid, 0) != 0; });
+  // Those that left their group long before and end by themselves: nothing of
+  // ours but them has another session.
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    if (::getsid(info.si_pid) == ::getsid(0)) return;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+}
 
 // Takes what is there; closes at the end of the stream.
 void ProcessRunner::Impl::read_pipe(Child& child, int& fd, std::string& into) {
@@ -153,7 +192,7 @@ void ProcessRunner::Impl::read_pipe(Child& child, int& fd, std::string& into) {
     if (child.exit.stdout_bytes.size() + child.exit.stderr_bytes.size() + static_cast<std::size_t>(n) >
         child.output_limit) {
       child.exit.output_limit_exceeded = true;
-      signal_child(child, SIGKILL);
+      kill_tree(child);
       return close_fd(fd);
     }
     into.append(buffer.data(), static_cast<std::size_t>(n));
@@ -172,9 +211,18 @@ void ProcessRunner::Impl::write_pipe(Child& child) {
 }
 
 void ProcessRunner::Impl::reap(Child& child) {
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(child.pid);
+  if (::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) return;
+  // What it left behind in its group must not outlive it, nor hold its pipes
+  // open.  Before it is reaped: until then no other group can have its number.
+  if (child.own_group) {
+    ::kill(-child.pid, SIGKILL);
+    orphan_groups.push_back(child.pid);
+  }
   int status = 0;
   rusage usage{};
-  if (::wait4(child.pid, &status, WNOHANG, &usage) != child.pid) return;
+  if (::wait4(child.pid, &status, WNOHANG, &usage) != child.pid) status = SIGKILL;  // its status is lost
   child.reaped = true;
   child.exit.run_time = std::chrono::duration_cast<Duration>(Clock::now() - child.started);
   child.exit.cpu_time = duration_of(usage.ru_utime) + duration_of(usage.ru_stime);
@@ -184,8 +232,6 @@ void ProcessRunner::Impl::reap(Child& child) {
   else
     child.exit.exit_code = WEXITSTATUS(status);
   close_fd(child.pidfd);
-  // What it left behind in its group must not outlive it, nor hold its pipes open.
-  if (child.own_group) ::kill(-child.pid, SIGKILL);
 }
 
 // True when the child has ended and all its output is here.
@@ -212,9 +258,15 @@ ProcessRunner::ProcessRunner() : impl_(std::make_unique<Impl>()) {
 
 ProcessRunner::~ProcessRunner() {
   for (auto& [id, child] : impl_->children) {
-    impl_->signal_child(child, SIGKILL);
+    impl_->kill_tree(child);
+    if (child.own_group) impl_->orphan_groups.push_back(child.pid);
     if (!child.reaped) ::waitpid(child.pid, nullptr, 0);
     for (int* fd : {&child.pidfd, &child.in, &child.out, &child.err}) close_fd(*fd);
+  }
+  const auto give_up_at = Clock::now() + std::chrono::seconds(1);  // one may hang in a dead mount
+  for (impl_->reap_orphans(); Clock::now() < give_up_at; impl_->reap_orphans()) {
+    if (impl_->orphan_groups.empty() && impl_->orphans.empty()) break;
+    ::poll(nullptr, 0, 1);
   }
   ::close(impl_->epoll);
 }
@@ -267,7 +319,10 @@ Result<ProcessId> ProcessRunner::start(const ProcessRequest& request) {
 void ProcessRunner::stop(ProcessId id, Duration grace) {
   const auto it = impl_->children.find(id);
   if (it == impl_->children.end() || it->second.reaped || it->second.kill_at) return;
-  impl_->signal_child(it->second, grace.count() > 0 ? SIGTERM : SIGKILL);
+  if (grace.count() > 0)
+    impl_->signal_child(it->second, SIGTERM);
+  else
+    impl_->kill_tree(it->second);
   it->second.kill_at = Clock::now() + grace;
 }
 
@@ -277,7 +332,7 @@ std::vector<ProcessExit> ProcessRunner::take_exits() {
   std::vector<ProcessExit> exits;
   for (auto it = impl_->children.begin(); it != impl_->children.end();) {
     auto& child = it->second;
-    if (child.kill_at && Clock::now() >= *child.kill_at) impl_->signal_child(child, SIGKILL);
+    if (child.kill_at && Clock::now() >= *child.kill_at) impl_->kill_tree(child);
     if (!impl_->service(child)) {
       ++it;
       continue;
@@ -285,20 +340,13 @@ std::vector<ProcessExit> ProcessRunner::take_exits() {
     exits.push_back(std::move(child.exit));
     it = impl_->children.erase(it);
   }
-  // Orphans of killed groups that were handed to us as subreaper.
-  for (;;) {
-    siginfo_t info{};
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
-    const bool ours = std::any_of(impl_->children.begin(), impl_->children.end(),
-                                  [&](const auto& entry) { return entry.second.pid == info.si_pid; });
-    if (ours) break;
-    ::waitpid(info.si_pid, nullptr, WNOHANG);
-  }
+  impl_->reap_orphans();
   return exits;
 }
 
 std::optional<Duration> ProcessRunner::next_deadline_in() const {
   std::optional<Duration> next;
+  if (!impl_->orphan_groups.empty() || !impl_->orphans.empty()) next = kReapEvery;
   for (const auto& [id, child] : impl_->children) {
     if (!child.kill_at) continue;
     const auto left = std::max<Duration>(std::chrono::duration_cast<Duration>(*child.kill_at - Clock::now()),
@@ -327,7 +375,7 @@ Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration t
       impl_->children.erase(*id);
       return exit;
     }
-    if (Clock::now() >= deadline) impl_->signal_child(child, SIGKILL);
+    if (Clock::now() >= deadline) impl_->kill_tree(child);
     pollfd ready{impl_->epoll, POLLIN, 0};
     ::poll(&ready, 1, 50);
   }

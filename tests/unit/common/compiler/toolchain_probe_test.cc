@@ -1,0 +1,107 @@
+#include "common/compiler/toolchain_probe.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ToolchainTest : public testing::Test {
+ protected:
+  ToolchainTest() : folder_(fs::temp_directory_path().string() + "/extfarm-tools-" + std::to_string(::getpid())) {
+    fs::create_directories(folder_ + "/package/__pycache__");
+    write("package/a.py", "one");
+  }
+  ~ToolchainTest() override { fs::remove_all(folder_); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ + "/" + name) << text; }
+  // A driver that names its own cc1.
+  void write_driver(const std::string& name, const std::string& cc1) const {
+    fs::remove(folder_ + "/" + name);
+    write(name, "#!/bin/sh\ncase $1 in -print-prog-name=cc1) echo " + folder_ + "/" + cc1 + ";; *) echo nothing;; esac\n");
+    fs::permissions(folder_ + "/" + name, fs::perms(0755));
+  }
+  static bool has(const Toolchain& tools, const std::string& name) {
+    return std::any_of(tools.components.begin(), tools.components.end(),
+                       [&](const auto& component) { return component.name.starts_with(name); });
+  }
+  PosixFilesystem filesystem_;
+  DigestCache digests_{filesystem_};
+  ProcessRunner runner_;
+  ToolchainProbe probe_{runner_, digests_};
+  std::string folder_;
+};
+
+TEST_F(ToolchainTest, GccIsItsDriverAndThePrograms) {
+  const auto tools = probe_.probe({"/usr/bin/gcc", {}});
+  ASSERT_TRUE(tools) << tools.error().message;
+  for (const char* name : {"driver", "cc1", "as", "ld", "collect2"}) EXPECT_TRUE(has(*tools, name)) << name;
+  EXPECT_FALSE(tools->digest.is_zero());
+  for (const auto& component : tools->components) {
+    EXPECT_TRUE(fs::is_regular_file(component.path)) << component.path;
+    EXPECT_FALSE(fs::is_symlink(component.path)) << component.path;
+  }
+}
+
+TEST_F(ToolchainTest, WhereTheCodeLiesInALibraryTheLibraryCounts) {
+  if (!fs::exists("/usr/bin/clang")) GTEST_SKIP() << "no clang here";
+  const auto tools = probe_.probe({"/usr/bin/clang", {}});
+  ASSERT_TRUE(tools) << tools.error().message;
+  EXPECT_TRUE(has(*tools, "libLLVM"));
+}
+
+TEST_F(ToolchainTest, AReplacedProgramChangesTheDigest) {
+  write("cc1", "first");
+  write_driver("gcc", "cc1");
+  const auto before = probe_.probe({folder_ + "/gcc", {}});
+  ASSERT_TRUE(before) << before.error().message;
+  write("cc1", "second version");
+  const auto after = probe_.probe({folder_ + "/gcc", {}});
+  ASSERT_TRUE(after);
+  EXPECT_NE(before->digest, after->digest);
+}
+
+TEST_F(ToolchainTest, AnUpgradedDriverIsAskedAgain) {
+  write("cc1", "old");
+  write("cc1-new", "new");
+  write_driver("gcc-12", "cc1");
+  write_driver("gcc-13", "cc1-new");
+  fs::create_symlink(folder_ + "/gcc-12", folder_ + "/gcc");
+  ASSERT_TRUE(probe_.probe({folder_ + "/gcc", {}}));
+  fs::remove(folder_ + "/gcc");
+  fs::create_symlink(folder_ + "/gcc-13", folder_ + "/gcc");
+  fs::remove(folder_ + "/cc1");
+  const auto after = probe_.probe({folder_ + "/gcc", {}});
+  ASSERT_TRUE(after) << after.error().message;
+  const auto fresh = ToolchainProbe(runner_, digests_).probe({folder_ + "/gcc", {}});
+  ASSERT_TRUE(fresh);
+  EXPECT_EQ(after->digest, fresh->digest);
+  EXPECT_EQ(after->components, fresh->components);
+}
+
+TEST_F(ToolchainTest, AFolderCountsByNameAndContentButNotItsByteCode) {
+  const ToolchainSpec spec{"/usr/bin/true", {folder_ + "/package"}};
+  const auto first = probe_.probe(spec)->digest;
+  write("package/__pycache__/a.pyc", "anything");
+  EXPECT_EQ(probe_.probe(spec)->digest, first);
+  fs::rename(folder_ + "/package/a.py", folder_ + "/package/b.py");
+  const auto renamed = probe_.probe(spec)->digest;
+  EXPECT_NE(renamed, first);
+  write("package/b.py", "another");
+  EXPECT_NE(probe_.probe(spec)->digest, renamed);
+}
+
+TEST_F(ToolchainTest, AnAbsentDriverIsNamed) {
+  const auto missing = probe_.probe({folder_ + "/no-such-cc", {}});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message.find("no-such-cc"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace extfarm
