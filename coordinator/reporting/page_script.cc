@@ -197,7 +197,7 @@ fill("workers", ["worker", "host", {n: "slots"}, {n: "actions"}, {n: "work"}, {n
   log.workers.map(w => [w.id + (w.quarantined ? " (quarantined)" : ""), w.host, {n: w.slots}, {n: w.actions}, {n: time(w.run)},
     {n: w.slots && log.farm_wall ? Math.round(100 * w.run / (w.slots * log.farm_wall)) + " %" : "–"}]), "No worker was there.");
 fill("local", ["why", {n: "times"}], Object.entries(log.local).sort((a, b) => b[1] - a[1]).map(([why, n]) => [why, {n}]),
-  "Nothing: every command went to a worker.");
+  "Nothing ran locally.");
 fill("reasons", ["action", "why it ran"], Object.entries(log.reasons), "Nothing had to be rebuilt.", 20);
 fill("rejected", ["action", "worker", "what happened"],
   log.attempts.filter(a => !a.counted).map(a => [{text: a.title, kind: colour(a)}, a.worker, a.outcome.replaceAll("_", " ")]), "None.");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <string_view>
 
 #include "common/compiler/depfile.h"
 
@@ -11,6 +12,22 @@ namespace {
 void insert_before_dashes(std::vector<std::string>& argv, const std::vector<std::string>& words) {
   const auto at = std::find(argv.begin() + 1, argv.end(), "--");
   argv.insert(at, words.begin(), words.end());
+}
+
+// Whether the preprocessor runs, and so writes a list when asked.
+bool is_preprocessed(const std::vector<std::string>& argv, const CommandReading& reading) {
+  static constexpr std::string_view kFinished[] = {".i", ".ii", ".mi", ".s"};
+  const auto typed = [](const std::string& word) { return word.starts_with("-x"); };
+  if (std::any_of(argv.begin(), argv.end(), typed)) {
+    return std::none_of(argv.begin(), argv.end(), [](const std::string& word) {
+      return word.ends_with("cpp-output") || word == "assembler" || word == "-xassembler";
+    });
+  }
+  return std::none_of(reading.sources.begin(), reading.sources.end(), [](const std::string& source) {
+    return std::any_of(std::begin(kFinished), std::end(kFinished), [&](std::string_view end) {
+      return source.ends_with(end);
+    });
+  });
 }
 
 // The compile as a mere listing of all it includes.
@@ -54,9 +71,10 @@ PreparedCommand prepare_command(const Action& action, const std::string& tempora
     const auto reading = read_command_line(action.argv);
     const bool fortran = action.program.find("fortran") != std::string::npos;
     const bool several = reading.sources.size() > 1;
-    if (fortran || several) {
-      // gfortran lists modules only with -cpp, and one file cannot take the
-      // lists of several sources: the declared inputs stand alone.
+    if (fortran || several || !is_preprocessed(action.argv, reading)) {
+      // What is preprocessed already, or never is, includes nothing, and clang
+      // complains of -MD; gfortran lists modules only with -cpp, and one file
+      // cannot take the lists of several sources: the declared inputs stand alone.
     } else if (reading.dependency_style == DependencyStyle::kNone) {
       insert_before_dashes(out.argv, {"-MD", "-MF", added});
       out.dependency_source = DependencySource::kAddedDepfile;

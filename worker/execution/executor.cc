@@ -1,6 +1,6 @@
 #include "worker/execution/executor.h"
 
-#include <sys/epoll.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +15,10 @@
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
 #include "worker/execution/command_preparation.h"
+#include "worker/execution/direct_mode.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
+#include "worker/execution/verdict_on_exit.h"
 
 namespace extfarm {
 namespace {
@@ -24,18 +26,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
+// For killed processes to be gone at the end; one may hang in a dead mount.
+constexpr Duration kLastMoment = std::chrono::seconds(2);
 
 bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
     if (folder == "/") return true;
     return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
   });
-}
-
-// gcc's driver survives the death of what it started, and exits with 1.
-bool compiler_was_killed(const ProcessExit& exit) {
-  return exit.stderr_bytes.find("Killed signal terminated program") != std::string::npos ||
-         exit.stderr_bytes.find("Terminated signal terminated program") != std::string::npos;
 }
 
 }  // namespace
@@ -54,7 +52,7 @@ struct Executor::Impl {
     std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
     std::set<std::string> asked;
     Timestamp started;
-    std::string direct_output;  // direct mode: where the output went instead
+    RedirectedOutput redirected;  // direct mode only
   };
 
   Impl(ExecutorSettings s, const Clock& c)
@@ -68,7 +66,7 @@ struct Executor::Impl {
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
   void conclude(const AttemptKey&, Attempt&);
   Result<void> collect(Attempt&);
-  void attest_inputs(const Attempt&, Attestation&);
+  Result<void> attest_inputs(const Attempt&, Attestation&);
   void finish(const AttemptKey&, Attempt&, Outcome);
   void fail(const AttemptKey&, Attempt&, OutcomeClass, const std::string& reason);
 
@@ -82,6 +80,7 @@ struct Executor::Impl {
   std::string mode_reason;
   std::map<AttemptKey, Attempt> attempts;
   std::map<ProcessId, AttemptKey> processes;
+  std::map<ProcessId, std::string> dying;  // killed attempts' folders: what they wrote last goes with them
   std::vector<AttemptEvent> events;
   std::uint64_t next_folder = 1;
 };
@@ -103,12 +102,18 @@ Executor::Executor(ExecutorSettings settings, const Clock& clock)
 
 Executor::~Executor() {
   while (!impl_->attempts.empty()) forget(impl_->attempts.begin()->first);
+  const Timestamp give_up_at = impl_->clock.now() + kLastMoment;
+  while (!impl_->dying.empty() && impl_->clock.now() < give_up_at) {
+    pollfd ready{fd(), POLLIN, 0};
+    ::poll(&ready, 1, 10);
+    take_events();
+  }
   remove_tree(impl_->settings.scratch);
 }
 
 void Executor::start(const AttemptKey& key, const Action& action) {
+  forget(key);
   auto& attempt = impl_->attempts[key];
-  attempt = {};
   attempt.action = action;
   attempt.started = impl_->clock.now();
   impl_->begin(key, attempt);
@@ -226,21 +231,10 @@ void Executor::supply_input(const AttemptKey& key, const std::string& path, bool
 void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
   attempt.command = prepare_command(attempt.action, attempt.temporary);
   if (mode == ViewMode::kDirect) {
-    auto& argv = attempt.command.argv;
-    const auto option = std::find(argv.begin(), argv.end(), "-o");
-    const auto reading = read_command_line(attempt.action.argv);
-    const bool plain =
-        reading.dependency_style == DependencyStyle::kNone && option != argv.end() &&
-        option + 1 != argv.end() &&
-        (attempt.action.kind == ActionKind::kCompile || attempt.action.kind == ActionKind::kLink);
-    if (!plain) {
-      return fail(key, attempt, OutcomeClass::kRefused,
-                  "this worker has no private views (" + mode_reason +
-                      ") and runs only plain compiles and links with -o");
-    }
-    const fs::path original = *(option + 1);
-    attempt.direct_output = attempt.folder + "/" + original.filename().string();
-    *(option + 1) = attempt.direct_output;
+    auto redirected = redirect_output(attempt.action, attempt.folder, attempt.command.argv);
+    if (!redirected)
+      return fail(key, attempt, OutcomeClass::kRefused, redirected.error().message + " (" + mode_reason + ")");
+    attempt.redirected = std::move(*redirected);
   }
   run(key, attempt, attempt.command.argv);
   if (attempt.state != State::kFinished) attempt.state = State::kRunning;
@@ -278,26 +272,34 @@ Result<void> Executor::Impl::collect(Attempt& attempt) {
     for (auto& output : *outputs) {
       if (!attempt.supplied.contains(output.attested.path)) attempt.outputs.push_back(std::move(output));
     }
-  } else if (fs::exists(attempt.direct_output)) {
-    auto output = collect_file(attempt.direct_output, attempt.action.outputs.front());
+  } else if (fs::exists(attempt.redirected.stored_at)) {
+    auto output = collect_file(attempt.redirected.stored_at, attempt.redirected.path);
     if (!output) return tl::unexpected(output.error());
     attempt.outputs.push_back(std::move(*output));
   }
   return {};
 }
 
-void Executor::Impl::attest_inputs(const Attempt& attempt, Attestation& attestation) {
+// An input list that cannot be read is an error: its files would go uncompared.
+Result<void> Executor::Impl::attest_inputs(const Attempt& attempt, Attestation& attestation) {
   std::set<std::string> paths(attempt.action.inputs.begin(), attempt.action.inputs.end());
-  if (attempt.command.dependency_source != DependencySource::kNone) {
+  const auto source = attempt.command.dependency_source;
+  if (source != DependencySource::kNone) {
     std::string where = attempt.command.depfile;
     if (!where.starts_with('/')) where = (fs::path(attempt.action.cwd) / where).lexically_normal().string();
+    const std::string named = where;
     for (const auto& output : attempt.outputs) {
       if (output.attested.path == where) where = output.stored_at;
     }
-    if (const auto text = filesystem.read(where)) {
-      const auto read = read_dependencies(attempt.command.dependency_source, *text, attempt.action.cwd);
-      if (read) paths.insert(read->begin(), read->end());
+    const auto text = filesystem.read(where);
+    const auto read = text ? read_dependencies(source, *text, attempt.action.cwd)
+                           : Result<std::vector<std::string>>(tl::unexpected(text.error()));
+    const bool told_nothing = !read || (read->empty() && source != DependencySource::kLines);
+    if (told_nothing && !(source == DependencySource::kLines && !text)) {
+      return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + named + " cannot be used" +
+                                         (read ? std::string(": it is empty") : ": " + read.error().message));
     }
+    if (read) paths.insert(read->begin(), read->end());
   }
   std::set<std::string> written;
   for (const auto& output : attempt.outputs) written.insert(output.attested.path);
@@ -306,6 +308,7 @@ void Executor::Impl::attest_inputs(const Attempt& attempt, Attestation& attestat
     if (attempt.supplied.contains(path)) continue;  // its digest was checked when it came
     if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
   }
+  return {};
 }
 
 void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
@@ -317,17 +320,16 @@ void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
   outcome.peak_memory_bytes = exit.peak_memory_bytes;
   outcome.stdout_bytes = exit.stdout_bytes;
   outcome.stderr_bytes = exit.stderr_bytes;
-  if (exit.output_limit_exceeded) {
-    outcome.reason = "the command printed more than 256 MiB";
-  } else if (exit.signal != 0) {
-    outcome.reason = "the command died of signal " + std::to_string(exit.signal);
-  } else if (compiler_was_killed(exit)) {
-    outcome.reason = "the compiler was killed";
-  } else if (const auto collected = collect(attempt); !collected) {
-    outcome.reason = collected.error().message;
-  } else {
-    outcome.outcome_class = exit.exit_code == 0 ? OutcomeClass::kSucceeded : OutcomeClass::kCommandFailed;
-    attest_inputs(attempt, outcome.attestation);
+  const auto verdict = verdict_on(exit);
+  outcome.outcome_class = verdict.outcome_class;
+  outcome.reason = verdict.reason;
+  if (verdict.reason.empty()) {
+    auto told = collect(attempt);
+    if (told && exit.exit_code == 0) told = attest_inputs(attempt, outcome.attestation);
+    if (!told) {
+      outcome.outcome_class = OutcomeClass::kInfrastructure;
+      outcome.reason = told.error().message;
+    }
     for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
   }
   finish(key, attempt, std::move(outcome));
@@ -338,6 +340,7 @@ void Executor::forget(const AttemptKey& key) {
   if (it == impl_->attempts.end()) return;
   if (it->second.process) {
     impl_->runner.stop(*it->second.process, Duration{0});
+    impl_->dying[*it->second.process] = it->second.folder;
     impl_->processes.erase(*it->second.process);
   }
   const std::string folder = it->second.folder;
@@ -386,6 +389,7 @@ std::vector<AttemptEvent> Executor::take_events() {
       i.launch(key, attempt);
   }
   for (auto& exit : i.runner.take_exits()) {
+    if (const auto dead = i.dying.extract(exit.id)) remove_tree(dead.mapped());
     const auto process = i.processes.find(exit.id);
     if (process == i.processes.end()) continue;
     const AttemptKey key = process->second;

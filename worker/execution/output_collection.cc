@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,34 @@ Result<CollectedOutput> collect_one(const std::string& upper_path, const std::st
   return out;
 }
 
+// Made anew by the command where a folder was: nothing shows through from below.
+bool hides_lower(const std::string& upper_folder) {
+  char value = 0;
+  for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
+    if (::lgetxattr(upper_folder.c_str(), name, &value, 1) == 1 && value == 'y') return true;
+  }
+  return false;
+}
+
+// What of the lower folder has no successor in the upper one, contents first.
+void collect_hidden(const std::string& lower_folder, const std::string& upper_folder, bool all_of_it,
+                    std::vector<CollectedOutput>& out) {
+  std::error_code failed;
+  std::vector<fs::directory_entry> entries(fs::directory_iterator(lower_folder, failed), {});
+  std::sort(entries.begin(), entries.end());
+  for (const auto& entry : entries) {
+    struct stat st {};
+    const std::string successor = upper_folder + "/" + entry.path().filename().string();
+    if (!all_of_it && ::lstat(successor.c_str(), &st) == 0) continue;
+    if (entry.symlink_status(failed).type() == fs::file_type::directory)
+      collect_hidden(entry.path().string(), successor, true, out);
+    CollectedOutput gone;
+    gone.attested.path = entry.path().string();
+    gone.attested.kind = OutputKind::kRemoved;
+    out.push_back(std::move(gone));
+  }
+}
+
 Result<void> collect_below(const ViewRoot& view, const std::string& relative,
                            std::vector<CollectedOutput>& out) {
   std::error_code failed;
@@ -66,6 +95,7 @@ Result<void> collect_below(const ViewRoot& view, const std::string& relative,
       out.push_back(std::move(*one));
     }
     if (!is_folder) continue;
+    if (existed && hides_lower(upper_path)) collect_hidden(path, upper_path, false, out);
     if (auto nested = collect_below(view, below, out); !nested) return nested;
   }
   return {};

@@ -13,6 +13,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "worker/execution/confinement.h"
 
 namespace extfarm {
 namespace {
@@ -51,11 +55,36 @@ std::string escaped(const std::string& path) {
   return out;
 }
 
-int make_read_only() {
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  return static_cast<int>(
-      ::syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes));
+// Where other filesystems are mounted, unescaped ("\\040" is a blank).
+std::vector<std::string> mount_points() {
+  std::vector<std::string> out;
+  std::ifstream table("/proc/self/mountinfo");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    fields >> id >> parent >> device >> root >> point;
+    std::string plain;
+    for (std::size_t i = 0; i < point.size(); ++i) {
+      if (point[i] == '\\' && i + 3 < point.size()) {
+        plain += static_cast<char>(std::stoi(point.substr(i + 1, 3), nullptr, 8));
+        i += 3;
+      } else {
+        plain += point[i];
+      }
+    }
+    out.push_back(std::move(plain));
+  }
+  return out;
+}
+
+// An overlay shows one filesystem: what is mounted below its root would look empty.
+Result<void> check_one_filesystem(const std::string& root, const std::vector<std::string>& points) {
+  for (const auto& point : points) {
+    if (point != root && lies_below(point, root))
+      return failure(ErrorCode::kRefused, "another filesystem is mounted at " + point + " inside the folder " + root +
+                                              ", and a private view would hide it; build below or beside it");
+  }
+  return {};
 }
 
 // The folders from `root` down to `folder`, made in the upper layer with the
@@ -87,6 +116,7 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
   const auto uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
   view->uid_map_ = uid + " " + uid + " 1";
   view->gid_map_ = gid + " " + gid + " 1";
+  const auto points = mount_points();
   for (const auto& root : outermost(roots)) {
     if (lies_below(scratch, root)) {
       return failure(ErrorCode::kRefused, "the worker's scratch folder " + scratch +
@@ -99,6 +129,7 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
           ErrorCode::kRefused,
           "the folder " + root + " is not there on this worker; is the shared filesystem mounted?");
     }
+    if (auto one = check_one_filesystem(root, points); !one) return tl::unexpected(one.error());
     const std::string number = std::to_string(view->roots_.size());
     ViewRoot made{root, scratch + "/upper" + number, scratch + "/work" + number};
     if (::mkdir(made.upper.c_str(), 0700) != 0 || ::mkdir(made.work.c_str(), 0700) != 0) {
@@ -129,8 +160,11 @@ int PrivateView::enter() const {
     if (::mount("extfarm", roots_[i].root.c_str(), "overlay", 0, options_[i].c_str()) != 0) return errno;
   }
   if (::mount(scratch_.c_str(), scratch_.c_str(), nullptr, MS_BIND, nullptr) != 0) return errno;
-  if (make_read_only() != 0) return errno;
-  // Writable again: the views, the scratch folder and the devices (/dev/null).
+  if (!needs_user_namespace_) {
+    if (const int error = keep_harmless_devices(); error != 0) return error;
+  }
+  if (const int error = close_all_mounts(!needs_user_namespace_); error != 0) return error;
+  // Writable again: the views and the scratch folder.
   mount_attr writable{};
   writable.attr_clr = MOUNT_ATTR_RDONLY;
   for (const auto& root : roots_) {
@@ -139,7 +173,7 @@ int PrivateView::enter() const {
   }
   if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch_.c_str(), 0, &writable, sizeof writable) != 0)
     return errno;
-  return 0;
+  return give_up_powers();
 }
 
 Result<void> PrivateView::probe(const std::string& scratch) {

@@ -1,0 +1,185 @@
+// The POSIX file system as its interface promises it, and the digest cache.
+#include "common/system/filesystem.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilesystemTest : public testing::Test {
+ protected:
+  FilesystemTest() {
+    char name[] = "/tmp/extfarm-files-XXXXXX";
+    root_ = ::mkdtemp(name);
+  }
+  ~FilesystemTest() override { fs::remove_all(root_); }
+  std::size_t file_count() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator()));
+  }
+  std::string root_;
+  PosixFilesystem filesystem_;
+};
+
+TEST_F(FilesystemTest, WritesWhatItReadsAndMakesTheParents) {
+  const std::string bytes = std::string("a\0b\xff", 4) + std::string(300000, 'x');
+  ASSERT_TRUE(filesystem_.write_atomically(root_ + "/a/b/c", bytes, 0640));
+  const auto read = filesystem_.read(root_ + "/a/b/c");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, bytes);
+  EXPECT_EQ(filesystem_.stat(root_ + "/a/b/c")->mode, 0640u);
+  EXPECT_EQ(filesystem_.stat(root_ + "/a/b/c")->size_bytes, bytes.size());
+}
+
+TEST_F(FilesystemTest, StatTellsFilesFromFoldersAndFollowsSymlinks) {
+  ASSERT_TRUE(filesystem_.write_atomically(root_ + "/f", "x", 0644));
+  fs::create_symlink("f", root_ + "/to_file");
+  fs::create_symlink("nowhere", root_ + "/dangling");
+  EXPECT_TRUE(filesystem_.stat(root_ + "/f")->is_regular);
+  EXPECT_TRUE(filesystem_.stat(root_)->is_folder);
+  EXPECT_FALSE(filesystem_.stat(root_)->is_regular);
+  EXPECT_EQ(filesystem_.stat(root_ + "/to_file"), filesystem_.stat(root_ + "/f"));
+  EXPECT_EQ(filesystem_.stat(root_ + "/dangling"), std::nullopt);
+  EXPECT_EQ(filesystem_.stat(root_ + "/absent"), std::nullopt);
+}
+
+TEST_F(FilesystemTest, ReadingAMissingFileIsNotFoundAndNamesIt) {
+  const auto read = filesystem_.read(root_ + "/absent");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(read.error().message.find(root_ + "/absent"), std::string::npos);
+}
+
+TEST_F(FilesystemTest, ReadingAFolderIsAnError) {
+  const auto read = filesystem_.read(root_);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kIo);
+}
+
+TEST_F(FilesystemTest, AFailedWriteLeavesNoTemporaryFileAndTheOldOneInPlace) {
+  fs::create_directories(root_ + "/folder/inside");
+  const auto written = filesystem_.write_atomically(root_ + "/folder", "x", 0644);
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().message.find(root_ + "/folder"), std::string::npos);
+  EXPECT_TRUE(fs::is_directory(root_ + "/folder/inside"));
+  EXPECT_EQ(file_count(), 1u);
+}
+
+TEST_F(FilesystemTest, AReaderSeesOneVersionOrTheOther) {
+  const std::string versions[] = {std::string(200000, 'a'), std::string(100000, 'b')};
+  ASSERT_TRUE(filesystem_.write_atomically(root_ + "/f", versions[0], 0644));
+  std::atomic<bool> stop{false};
+  std::atomic<bool> write_failed{false};
+  std::thread writer([&] {
+    PosixFilesystem filesystem;
+    for (int i = 1; !stop; ++i)
+      if (!filesystem.write_atomically(root_ + "/f", versions[i % 2], 0644)) write_failed = true;
+  });
+  int parts = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto read = filesystem_.read(root_ + "/f");
+    if (!read || (*read != versions[0] && *read != versions[1])) ++parts;
+  }
+  stop = true;
+  writer.join();
+  EXPECT_EQ(parts, 0);
+  EXPECT_FALSE(write_failed);
+  EXPECT_EQ(file_count(), 1u);
+}
+
+// A disk in memory that counts how often a file is read.
+class CountingFilesystem : public Filesystem {
+ public:
+  struct File {
+    FileStamp stamp;
+    std::string content;
+    bool readable = true;
+  };
+  std::optional<FileStamp> stat(const std::string& path) const override {
+    const auto it = files.find(path);
+    return it == files.end() ? std::nullopt : std::optional(it->second.stamp);
+  }
+  Result<std::string> read(const std::string& path) const override {
+    ++reads;
+    if (!files.at(path).readable) return failure(ErrorCode::kIo, "cannot read " + path);
+    return files.at(path).content;
+  }
+  Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t) override {
+    File& file = files[path];
+    file.content = bytes;
+    file.stamp.is_regular = true;
+    file.stamp.size_bytes = bytes.size();
+    file.stamp.mtime_ns = ++ticks;
+    return {};
+  }
+  std::map<std::string, File> files;
+  mutable int reads = 0;
+  std::int64_t ticks = 0;
+};
+
+TEST(DigestCacheTest, ReadsAFileOnceForEachStamp) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  EXPECT_EQ(disk.reads, 1);
+  ASSERT_TRUE(disk.write_atomically("/f", "two", 0644));
+  EXPECT_EQ(cache.digest("/f"), digest_of("two"));
+  EXPECT_EQ(disk.reads, 2);
+}
+
+TEST(DigestCacheTest, EachPartOfTheStampThatChangesMeansReadingAgain) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  cache.digest("/f");
+  auto& stamp = disk.files["/f"].stamp;
+  int expected_reads = 1;
+  for (auto* part : {&stamp.device, &stamp.inode, &stamp.size_bytes}) {
+    ++*part;
+    cache.digest("/f");
+    EXPECT_EQ(disk.reads, ++expected_reads);
+  }
+  for (auto* part : {&stamp.mtime_ns, &stamp.ctime_ns}) {
+    ++*part;
+    cache.digest("/f");
+    EXPECT_EQ(disk.reads, ++expected_reads);
+  }
+}
+
+TEST(DigestCacheTest, ForgettingMeansReadingAgain) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  cache.digest("/f");
+  disk.files["/f"].content = "two";  // behind the stamp's back, as a stale cache would
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  cache.forget("/f");
+  EXPECT_EQ(cache.digest("/f"), digest_of("two"));
+}
+
+TEST(DigestCacheTest, WhatIsNoReadableFileHasNoDigest) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  EXPECT_EQ(cache.digest("/absent"), std::nullopt);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  disk.files["/f"].readable = false;
+  EXPECT_EQ(cache.digest("/f"), std::nullopt);
+  disk.files["/f"].readable = true;
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  disk.files["/f"].stamp.is_regular = false;
+  EXPECT_EQ(cache.digest("/f"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace extfarm

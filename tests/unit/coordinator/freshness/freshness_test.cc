@@ -1,0 +1,169 @@
+// Every reason to run, and that there is no other.
+#include "coordinator/freshness/freshness.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <functional>
+#include <set>
+
+namespace extfarm::freshness {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FreshnessTest : public testing::Test {
+ protected:
+  FreshnessTest() {
+    char name[] = "/tmp/extfarm-fresh-XXXXXX";
+    root_ = ::mkdtemp(name);
+    action_.argv = {"g++", "-c", "a.cc"};
+    action_.program = "/usr/bin/g++";
+    action_.cwd = root_;
+    action_.environment = {{"LANG", "C"}, {"PATH", "/bin"}};
+    action_.stdin_bytes = "in";
+    action_.toolchain_digest = digest_of("toolchain");
+    action_.inputs = {root_ + "/a.cc"};
+    write("a.cc", "source");
+    write("a.h", "header");
+    write("a.o", "object");
+    fs::create_symlink("a.o", root_ + "/link");
+    fs::create_directory(root_ + "/folder");
+    recorded_.fingerprint_of_command = fingerprint_of_command(action_);
+    recorded_.inputs = {{root_ + "/a.cc", digest_of("source")}, {root_ + "/a.h", digest_of("header")}};
+    recorded_.outputs = {{root_ + "/a.o", OutputKind::kFile, 0644, 6, digest_of("object"), ""},
+                         {root_ + "/link", OutputKind::kSymlink, 0777, 0, digest_of("a.o"), "a.o"},
+                         {root_ + "/folder", OutputKind::kFolder, 0755, 0, {}, ""},
+                         {root_ + "/removed", OutputKind::kRemoved, 0, 0, {}, ""}};
+  }
+  ~FreshnessTest() override { fs::remove_all(root_); }
+
+  void write(const std::string& name, const std::string& content) {
+    ASSERT_TRUE(filesystem_.write_atomically(root_ + "/" + name, content, 0644));
+  }
+  std::string reason() {
+    const auto verdict = judge(action_, &recorded_, digests_);
+    EXPECT_EQ(verdict.fresh, verdict.reason == "up to date");
+    return verdict.reason;
+  }
+  std::string root_;
+  PosixFilesystem filesystem_;
+  DigestCache digests_{filesystem_};
+  Action action_;
+  Recorded recorded_;
+};
+
+TEST_F(FreshnessTest, NothingChangedMeansUpToDate) { EXPECT_EQ(reason(), "up to date"); }
+
+TEST_F(FreshnessTest, WithoutARecordItWasNeverBuilt) {
+  const auto verdict = judge(action_, nullptr, digests_);
+  EXPECT_FALSE(verdict.fresh);
+  EXPECT_EQ(verdict.reason, "never built");
+}
+
+TEST_F(FreshnessTest, TheFingerprintCoversEachPartOfTheCommand) {
+  const std::vector<std::function<void(Action&)>> changes = {
+      [](Action& a) { a.argv.push_back("-O2"); },
+      [](Action& a) {
+        a.argv = {"g++", "-ca.cc"};
+      },
+      [](Action& a) {
+        a.argv = {"g++", "-c", "a.cc", "/usr/bin/g++"};
+      },
+      [](Action& a) { a.program = "/usr/bin/clang++"; },
+      [](Action& a) { a.cwd += "/sub"; },
+      [](Action& a) { a.environment[0].second = "de_DE"; },
+      [](Action& a) { a.environment[0].first = "LC_ALL"; },
+      [](Action& a) { a.environment.pop_back(); },
+      [](Action& a) { a.stdin_bytes = ""; },
+      [](Action& a) { a.toolchain_digest = digest_of("another"); },
+  };
+  std::set<Digest> seen{fingerprint_of_command(action_)};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Action changed = action_;
+    changes[i](changed);
+    EXPECT_TRUE(seen.insert(fingerprint_of_command(changed)).second) << "change " << i;
+    EXPECT_EQ(judge(changed, &recorded_, digests_).reason, "its command, environment or toolchain changed");
+  }
+}
+
+TEST_F(FreshnessTest, TheFingerprintLeavesOutWhatDoesNotChangeTheResult) {
+  Action other = action_;
+  other.id = ActionId{77};
+  other.group = "another";
+  other.pinned = {{root_ + "/a.cc", digest_of("source")}};
+  EXPECT_EQ(fingerprint_of_command(other), fingerprint_of_command(action_));
+}
+
+TEST_F(FreshnessTest, AChangedInputIsNamed) {
+  write("a.h", "HEADER");
+  EXPECT_EQ(reason(), root_ + "/a.h changed");
+}
+
+TEST_F(FreshnessTest, AMissingInputIsNamed) {
+  fs::remove(root_ + "/a.h");
+  EXPECT_EQ(reason(), root_ + "/a.h is gone");
+}
+
+TEST_F(FreshnessTest, AnInputRewrittenWithTheSameBytesIsNoReason) {
+  write("a.h", "header");
+  EXPECT_EQ(reason(), "up to date");
+}
+
+TEST_F(FreshnessTest, ADeclaredInputTheLastRunDidNotSeeIsNamed) {
+  write("new.pxd", "declaration");
+  action_.inputs.push_back(root_ + "/new.pxd");
+  EXPECT_EQ(reason(), root_ + "/new.pxd was not an input of the last run");
+}
+
+TEST_F(FreshnessTest, ADeclaredInputThatIsStillAbsentOrAFolderOrAnOutputIsNoReason) {
+  action_.inputs.push_back(root_ + "/absent.pxd");
+  action_.inputs.push_back(root_ + "/folder");
+  action_.inputs.push_back(root_ + "/a.o");
+  EXPECT_EQ(reason(), "up to date");
+}
+
+TEST_F(FreshnessTest, AMissingOutputIsNamed) {
+  fs::remove(root_ + "/a.o");
+  EXPECT_EQ(reason(), "its output " + root_ + "/a.o is gone");
+}
+
+TEST_F(FreshnessTest, AChangedOutputIsNamed) {
+  write("a.o", "OBJECT");
+  EXPECT_EQ(reason(), "its output " + root_ + "/a.o was changed");
+}
+
+TEST_F(FreshnessTest, AnOutputThatBecameASymlinkWasChanged) {
+  fs::rename(root_ + "/a.o", root_ + "/elsewhere.o");
+  fs::create_symlink("elsewhere.o", root_ + "/a.o");
+  EXPECT_EQ(reason(), "its output " + root_ + "/a.o was changed");
+}
+
+TEST_F(FreshnessTest, ASymlinkOutputIsComparedByItsTarget) {
+  fs::remove(root_ + "/link");
+  fs::create_symlink("a.h", root_ + "/link");
+  EXPECT_EQ(reason(), "its output " + root_ + "/link was changed");
+}
+
+TEST_F(FreshnessTest, AFolderOutputMustStillBeAFolder) {
+  fs::remove(root_ + "/folder");
+  write("folder", "a file");
+  EXPECT_EQ(reason(), "its output " + root_ + "/folder was changed");
+}
+
+TEST_F(FreshnessTest, ARemovedOutputIsNotLookedAt) {
+  write("removed", "back again");
+  EXPECT_EQ(reason(), "up to date");
+}
+
+TEST_F(FreshnessTest, TheCommandIsLookedAtBeforeTheInputsAndTheInputsBeforeTheOutputs) {
+  write("a.o", "OBJECT");
+  write("a.h", "HEADER");
+  EXPECT_EQ(reason(), root_ + "/a.h changed");
+  action_.argv.push_back("-g");
+  EXPECT_EQ(reason(), "its command, environment or toolchain changed");
+}
+
+}  // namespace
+}  // namespace extfarm::freshness

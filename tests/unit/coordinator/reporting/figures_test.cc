@@ -1,0 +1,162 @@
+// The arithmetic, last-build.json's schema, the trace.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "coordinator/reporting/longest_chain.h"
+#include "tests/unit/coordinator/reporting/sample_builds.h"
+
+namespace extfarm::reporting {
+namespace {
+
+using nlohmann::json;
+
+TEST(FiguresTest, CountWorkChainsAndTheBestPossible) {
+  const auto figures = figures_of(small_build());
+  EXPECT_DOUBLE_EQ(figures.wall, 10);
+  EXPECT_DOUBLE_EQ(figures.farm_wall, 8);
+  EXPECT_DOUBLE_EQ(figures.run_total, 10);
+  EXPECT_DOUBLE_EQ(figures.critical_path, 7);
+  EXPECT_EQ(figures.slots, 2u);
+  EXPECT_DOUBLE_EQ(figures.lower_bound, 7);
+  EXPECT_DOUBLE_EQ(figures.efficiency, 7.0 / 8);
+}
+
+TEST(FiguresTest, SharedWorkBoundsTheBuildWhenItIsMoreThanTheLongestChain) {
+  auto log = small_build();
+  log.workers[0].slots = 1;
+  EXPECT_DOUBLE_EQ(figures_of(log).lower_bound, 10);
+}
+
+TEST(FiguresTest, AttemptsThatDoNotCountAreNoWork) {
+  auto log = small_build();
+  auto lost = attempt_of(2, 101, 50, "compile", "a.o");
+  lost.counted = false;
+  log.attempts.push_back(lost);
+  EXPECT_DOUBLE_EQ(figures_of(log).run_total, 10);
+  EXPECT_DOUBLE_EQ(figures_of(log).critical_path, 7);
+}
+
+TEST(FiguresTest, ABuildThatRanNothingIsPerfect) {
+  const auto figures = figures_of(BuildLog{});
+  EXPECT_EQ(figures.efficiency, 1);
+  EXPECT_EQ(figures.lower_bound, 0);
+  EXPECT_EQ(figures.dispatch_p99_ms, 0);
+}
+
+TEST(FiguresTest, PercentilesAreNearestRank) {
+  BuildLog log;
+  for (int i = 100; i >= 1; --i) log.dispatch_ms.push_back(i);
+  EXPECT_EQ(figures_of(log).dispatch_p50_ms, 50);
+  EXPECT_EQ(figures_of(log).dispatch_p99_ms, 99);
+  log.dispatch_ms = {7};
+  EXPECT_EQ(figures_of(log).dispatch_p50_ms, 7);
+}
+
+TEST(LongestChainTest, NamesItsActionsInOrderWhateverTheOrderOfTheLog) {
+  auto log = small_build();
+  std::swap(log.attempts[0], log.attempts[2]);
+  EXPECT_EQ(longest_chain(log.attempts).actions, (std::vector<std::uint64_t>{1, 2, 3}));
+}
+
+TEST(LongestChainTest, TakesTheSlowerSideOfADiamond) {
+  const std::vector<LoggedAttempt> attempts = {
+      attempt_of(4, 0, 1, "link", "d", {2, 3}), attempt_of(2, 0, 5, "compile", "b", {1}),
+      attempt_of(3, 0, 2, "compile", "c", {1}), attempt_of(1, 0, 1, "cythonize", "a")};
+  EXPECT_DOUBLE_EQ(longest_chain(attempts).seconds, 7);
+  EXPECT_EQ(longest_chain(attempts).actions, (std::vector<std::uint64_t>{1, 2, 4}));
+}
+
+TEST(LongestChainTest, WhatDidNotRunTakesNoTimeAndCirclesEnd) {
+  EXPECT_DOUBLE_EQ(longest_chain({attempt_of(2, 0, 3, "link", "a", {99})}).seconds, 3);
+  const auto circle =
+      longest_chain({attempt_of(1, 0, 1, "link", "a", {2}), attempt_of(2, 0, 2, "link", "b", {1})});
+  EXPECT_DOUBLE_EQ(circle.seconds, 3);
+  EXPECT_EQ(circle.actions.size(), 2u);
+}
+
+TEST(LongestChainTest, AChainOfAHundredThousandIsNoTrouble) {
+  std::vector<LoggedAttempt> attempts;
+  for (std::uint64_t i = 100000; i > 0; --i) attempts.push_back(attempt_of(i, 0, 1, "compile", "x", {i - 1}));
+  EXPECT_DOUBLE_EQ(longest_chain(attempts).seconds, 100000);
+}
+
+// The names and types of every field, as the document that others script against has them.
+TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
+  const json expected = json::parse(R"({"schema": 1, "status": "ok", "exit_code": 0,
+ "actions": {"total": 0, "fresh": 0, "on_workers": 0, "passed_through": 0, "failed": 0, "retried": 0, "backups": 0},
+ "seconds": {"wall": 0.0, "run_total": 0.0, "critical_path": 0.0, "lower_bound": 0.0},
+ "efficiency": 0.0, "slots": 0, "coordinator_cpu_seconds": 0.0, "bytes_returned": 0,
+ "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0},
+ "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false}]})");
+  const json found = json::parse(last_build_json(small_build()));
+  const auto shape = [](const json& document) {
+    std::map<std::string, std::string> out;
+    const json flat = document.flatten();
+    for (const auto& [path, value] : flat.items())
+      out[path] = value.is_number_integer() ? "integer" : value.type_name();
+    return out;
+  };
+  EXPECT_EQ(shape(found), shape(expected));
+}
+
+TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
+  BuildLog log = small_build();
+  log.status = "failed", log.exit_code = 3, log.total = 11, log.fresh = 12, log.on_workers = 13;
+  log.passed_through = 14, log.failed = 15, log.retried = 16, log.backups = 17, log.inputs_differ = 18;
+  log.toolchain_differs = 19, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
+  log.dispatch_ms = {1, 2, 9};
+  log.workers[0].quarantined = true;
+  const json found = json::parse(last_build_json(log));
+  EXPECT_EQ(found["status"], "failed");
+  EXPECT_EQ(found["exit_code"], 3);
+  EXPECT_EQ(found["actions"], json::parse(R"({"total":11,"fresh":12,"on_workers":13,"passed_through":14,
+                                              "failed":15,"retried":16,"backups":17})"));
+  EXPECT_EQ(found["seconds"],
+            json::parse(R"({"wall":10.0,"run_total":10.0,"critical_path":7.0,"lower_bound":7.0})"));
+  EXPECT_EQ(found["efficiency"], 0.875);
+  EXPECT_EQ(found["slots"], 2);
+  EXPECT_EQ(found["coordinator_cpu_seconds"], 0.5);
+  EXPECT_EQ(found["bytes_returned"], 20);
+  EXPECT_EQ(found["dispatch_ms"], json::parse(R"({"p50":2.0,"p99":9.0})"));
+  EXPECT_EQ(found["rejected"], json::parse(R"({"inputs_differ":18,"toolchain_differs":19})"));
+  EXPECT_EQ(found["workers"], json::parse(R"([{"id":"lab01-4711","host":"lab01","slots":2,"actions":4,
+                                               "run_seconds":10.0,"quarantined":true}])"));
+}
+
+TEST(TraceTest, IsAProcessForEachWorkerAndAThreadForEachSlot) {
+  auto log = small_build();
+  log.attempts[3].worker = "lab02-1";
+  const json events = json::parse(trace_json(log))["traceEvents"];
+  std::map<std::string, int> process_of;
+  int spans = 0;
+  for (const auto& event : events) {
+    if (event["ph"] == "M" && event["name"] == "process_name")
+      process_of[event["args"]["name"]] = event["pid"];
+  }
+  ASSERT_EQ(process_of.size(), 2u);
+  for (const auto& event : events) {
+    if (event["ph"] != "X") continue;
+    ++spans;
+    if (event["name"] != "b.o") {
+      EXPECT_EQ(event["pid"], process_of["lab01-4711"]);
+      continue;
+    }
+    EXPECT_EQ(event["pid"], process_of["lab02-1"]);
+    EXPECT_EQ(event["tid"], 1);
+    EXPECT_DOUBLE_EQ(event["ts"], 1e6);
+    EXPECT_DOUBLE_EQ(event["dur"], 3e6);
+  }
+  EXPECT_EQ(spans, 4);
+}
+
+TEST(TraceTest, NamesThatAreNotUtf8StillMakeAValidDocument) {
+  auto log = small_build();
+  log.attempts[0].title = "bad\xff.c";
+  EXPECT_TRUE(json::accept(trace_json(log)));
+  log.workers[0].host = "\xfe";
+  EXPECT_TRUE(json::accept(last_build_json(log)));
+}
+
+}  // namespace
+}  // namespace extfarm::reporting

@@ -1,0 +1,180 @@
+// What the user reads: the progress line, the log's lines, the summary.
+#include <gtest/gtest.h>
+
+#include "coordinator/reporting/progress.h"
+#include "tests/unit/coordinator/reporting/sample_builds.h"
+
+namespace extfarm::reporting {
+namespace {
+
+std::size_t columns(const std::string& text) {
+  std::size_t out = 0;
+  for (const char c : text) out += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return out;
+}
+
+ProgressState busy() {
+  ProgressState state;
+  state.done = 20, state.total = 48, state.running = 4;
+  state.longest_title = "Cython/Compiler/ExprNodes.c";
+  state.longest_seconds = 14.2;
+  state.predicted_left_seconds = 12;
+  return state;
+}
+
+TEST(ProgressLineTest, SaysDoneRunningShareTimeLeftAndTheLongest) {
+  EXPECT_EQ(ProgressLine(false).line(busy(), 100),
+            "[20/48] running 4 · 41 % · 0:12 left · longest: Cython/Compiler/ExprNodes.c 14 s");
+}
+
+TEST(ProgressLineTest, TheTitleLosesItsBeginningFirst) {
+  const auto line = ProgressLine(false).line(busy(), 70);
+  EXPECT_EQ(line, "[20/48] running 4 · 41 % · 0:12 left · longest: …piler/ExprNodes.c 14 s");
+  EXPECT_EQ(columns(line), 70u);
+}
+
+TEST(ProgressLineTest, ThenWholePartsGoFromTheRight) {
+  EXPECT_EQ(ProgressLine(false).line(busy(), 40), "[20/48] running 4 · 41 % · 0:12 left");
+  EXPECT_EQ(ProgressLine(false).line(busy(), 30), "[20/48] running 4 · 41 %");
+  EXPECT_EQ(ProgressLine(false).line(busy(), 20), "[20/48] running 4");
+  EXPECT_EQ(ProgressLine(false).line(busy(), 10), "[20/48]");
+  EXPECT_EQ(ProgressLine(false).line(busy(), 3), "[20");
+  EXPECT_EQ(ProgressLine(false).line(busy(), 0), "");
+}
+
+TEST(ProgressLineTest, NeverExceedsTheWidthNorSplitsACharacter) {
+  auto state = busy();
+  state.longest_title = "größe/ÄÖÜ/Übersetzung_日本語.c";
+  for (std::size_t width = 0; width < 120; ++width) {
+    const auto line = ProgressLine(false).line(state, width);
+    EXPECT_LE(columns(line), width);
+    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+      const auto lead = static_cast<unsigned char>(line[i]);
+      const int follow = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+      for (int k = 1; k <= follow; ++k) {
+        ASSERT_LT(i + k, line.size()) << width;
+        EXPECT_EQ(static_cast<unsigned char>(line[i + k]) & 0xC0, 0x80) << width;
+      }
+    }
+  }
+}
+
+TEST(ProgressLineTest, StaysSteadyAsTheCountGrows) {
+  auto state = busy();
+  state.done = 2;
+  EXPECT_EQ(ProgressLine(false).line(state, 30), "[ 2/48] running 4 ·  4 %");
+}
+
+TEST(ProgressLineTest, TimeLeftFollowsThePaceWhereNothingIsPredicted) {
+  auto state = busy();
+  state.predicted_left_seconds.reset();
+  state.elapsed_seconds = 100;
+  EXPECT_NE(ProgressLine(false).line(state, 100).find(" · 2:20 left · "), std::string::npos);
+  state.predicted_left_seconds = 3725;
+  EXPECT_NE(ProgressLine(false).line(state, 100).find(" · 1:02:05 left · "), std::string::npos);
+}
+
+TEST(ProgressLineTest, SaysNothingOfTheTimeLeftWhileItIsUnknownOrOver) {
+  ProgressState state;
+  EXPECT_EQ(ProgressLine(false).line(state, 80), "[0/0] running 0 ·  0 %");
+  state.total = 3, state.running = 3, state.elapsed_seconds = 9;
+  EXPECT_EQ(ProgressLine(false).line(state, 80), "[0/3] running 3 ·  0 %");
+  state.done = 3, state.running = 0;
+  EXPECT_EQ(ProgressLine(false).line(state, 80), "[3/3] running 0 · 100 %");
+}
+
+TEST(ProgressLineTest, ColourAddsEscapesOnlyAndIsOffWhenNotWanted) {
+  const auto coloured = ProgressLine(true).line(busy(), 70);
+  std::string bare;
+  for (std::size_t i = 0; i < coloured.size(); ++i) {
+    if (coloured[i] == '\033') {
+      i = coloured.find('m', i);
+    } else {
+      bare += coloured[i];
+    }
+  }
+  EXPECT_EQ(bare, ProgressLine(false).line(busy(), 70));
+  EXPECT_NE(coloured, bare);
+  EXPECT_TRUE(coloured.ends_with("\033[0m"));
+  EXPECT_EQ(progress_line(busy(), 70).find('\033'), std::string::npos);
+}
+
+TEST(ProgressLineTest, AFileNameCannotMoveTheCursor) {
+  auto state = busy();
+  state.longest_title = "a\033[2J\nb.c";
+  EXPECT_NE(ProgressLine(false).line(state, 100).find("longest: a?[2J?b.c 14 s"), std::string::npos);
+}
+
+TEST(PlainLineTest, IsOneLineForALog) {
+  auto attempt = attempt_of(1, 0, 1.23, "compile", "Cython/Plex/Scanners.c");
+  EXPECT_EQ(plain_line(attempt, 12, 48), "[12/48] compile Cython/Plex/Scanners.c 1.2 s lab01");
+}
+
+TEST(SummaryTest, SaysCountsFiguresAndWhereTheReportLies) {
+  EXPECT_EQ(summary_text(small_build(), ".extfarm/report.html"),
+            "extfarm: 5 actions in 10.0 s: 4 on workers (1 host), 1 up to date, 0 failed\n"
+            "extfarm: work 10.0 s, longest chain 7.0 s, best possible 7.00 s on 2 slots, efficiency 0.88\n"
+            "extfarm: report .extfarm/report.html\n");
+}
+
+TEST(SummaryTest, CountsTheHostsOfAcceptedResults) {
+  auto log = small_build();
+  log.attempts[1].host = "lab02";
+  auto lost = attempt_of(9, 101, 1, "compile", "x.o");
+  lost.host = "lab03";
+  lost.counted = false;
+  log.attempts.push_back(lost);
+  EXPECT_NE(summary_text(log, "r").find("(2 hosts)"), std::string::npos);
+}
+
+TEST(SummaryTest, NamesWhatWasRepeatedRejectedAndRunLocally) {
+  auto log = small_build();
+  log.retried = 2, log.inputs_differ = 1, log.toolchain_differs = 2, log.passed_through = 9;
+  log.local_reasons = {{"reads stdin", 2}, {"preprocesses\n only", 7}};
+  const auto text = summary_text(log, "r");
+  EXPECT_NE(text.find("0 failed, 9 ran locally\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("extfarm: 2 attempts repeated\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("3 results rejected: 1 had read other inputs, 2 had another toolchain\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("ran locally: 7 × preprocesses? only\nextfarm: ran locally: 2 × reads stdin\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(SummaryTest, ManyReasonsAreCutShort) {
+  auto log = small_build();
+  log.passed_through = 9;
+  for (int i = 0; i < 9; ++i) log.local_reasons["reason " + std::to_string(i)] = 1;
+  const auto text = summary_text(log, "r");
+  EXPECT_NE(text.find("1 × reason 4\nextfarm: ran locally: 4 reasons more in the report\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(SummaryTest, WhenNothingRanEverythingIsUpToDate) {
+  BuildLog log;
+  log.total = log.fresh = 48;
+  EXPECT_EQ(summary_text(log, "r"), "extfarm: everything is up to date (48 actions, 0 run)\n");
+}
+
+TEST(SummaryTest, WhenNoActionCameNothingWasAsked) {
+  EXPECT_EQ(summary_text(BuildLog{}, "r"), "extfarm: nothing was asked of the farm\n");
+}
+
+TEST(SummaryTest, CommandsThatOnlyRanLocallyAreNotNothing) {
+  BuildLog log;
+  log.passed_through = 1;
+  log.local_reasons = {{"reads stdin", 1}};
+  const auto text = summary_text(log, "r");
+  EXPECT_NE(text.find("0 actions"), std::string::npos);
+  EXPECT_NE(text.find("1 × reads stdin"), std::string::npos);
+}
+
+TEST(SummaryTest, AFailedActionIsNeverCalledUpToDate) {
+  BuildLog log;
+  log.total = log.failed = 1;
+  EXPECT_NE(summary_text(log, "r").find("1 failed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace extfarm::reporting

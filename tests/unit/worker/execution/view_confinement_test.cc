@@ -1,0 +1,143 @@
+// What a command inside the private view cannot do, and what it does that must be told.
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <sched.h>
+
+#include "attempt_fixture.h"
+
+namespace extfarm {
+namespace {
+
+class ViewConfinement : public AttemptFixture {
+ protected:
+  void SetUp() override { ASSERT_EQ(executor_->mode(), ViewMode::kPrivate) << executor_->mode_reason(); }
+};
+
+TEST_F(ViewConfinement, ACommandCannotTakeItsViewOff) {
+  const auto outcome = run(script("umount " + tree_ + " 2>/dev/null; echo escaped > marker; true"));
+  ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason << outcome.stderr_bytes;
+  EXPECT_EQ(output(outcome, "marker"), "escaped\n");
+  EXPECT_EQ(in_tree("marker"), "(absent)");
+}
+
+TEST_F(ViewConfinement, ACommandCannotMakeTheRestWritable) {
+  run(script("mount -o remount,rw / ; mount -o remount,bind,rw / ; echo escaped > " + top_ + "/outside"));
+  EXPECT_FALSE(std::filesystem::exists(top_ + "/outside"));
+}
+
+TEST_F(ViewConfinement, NoDeviceButTheHarmlessOnesOpens) {
+  // Of the devices that exist in /dev: a disk would let a root command write below every mount.
+  const auto outcome = run(script(
+      "for d in null zero full random urandom; do test -e /dev/$d && : < /dev/$d || echo no $d; done; echo x > /dev/null; "
+      "for d in $(find /dev -maxdepth 1 -type b); do (: < $d) 2>/dev/null && echo opened $d; done; true"));
+  EXPECT_EQ(outcome.stdout_bytes, "");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.stderr_bytes;
+}
+
+TEST_F(ViewConfinement, NoInterfaceIsUp) {
+  const auto outcome = run(script("cat /proc/net/route | tail -n +2; cat /proc/net/if_inet6"));
+  EXPECT_EQ(outcome.stdout_bytes, "");
+}
+
+TEST_F(ViewConfinement, AFolderMadeAnewTellsWhatItLost) {
+  std::filesystem::create_directories(tree_ + "/d/deep");
+  write("d/old", "1");
+  write("d/deep/older", "2");
+  write("d/kept", "3");
+  const auto outcome = run(script("rm -r d && mkdir d && echo new > d/kept"));
+  ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason << outcome.stderr_bytes;
+  std::vector<std::string> removed;
+  for (const auto& one : outcome.attestation.outputs) {
+    if (one.kind == OutputKind::kRemoved) removed.push_back(one.path.substr(tree_.size()));
+  }
+  EXPECT_EQ(removed, (std::vector<std::string>{"/d/deep/older", "/d/deep", "/d/old"}));
+  EXPECT_EQ(output(outcome, "d/kept"), "new\n");
+  EXPECT_EQ(in_tree("d/old"), "1");
+}
+
+TEST_F(ViewConfinement, TwoAttemptsThatWriteOneNameDoNotMeet) {
+  const AttemptKey other{CoordinatorId{2}, LeaseId{1}};
+  executor_->start(key_, script("echo one > same; cat same"));
+  executor_->start(other, script("echo two > same; cat same"));
+  std::map<AttemptKey, Outcome> outcomes;
+  while (outcomes.size() < 2 && !HasFailure()) {
+    auto event = next_event();
+    outcomes[event.key] = event.outcome;
+    // Several may have come at once; the rest of them is asked for again.
+    for (auto& more : executor_->take_events()) outcomes[more.key] = more.outcome;
+  }
+  EXPECT_EQ(outcomes[key_].stdout_bytes, "one\n");
+  EXPECT_EQ(outcomes[other].stdout_bytes, "two\n");
+  EXPECT_EQ(executor_->read_output(key_, 0, 0, 4).value_or(""), "one\n");
+  EXPECT_EQ(executor_->read_output(other, 0, 0, 4).value_or(""), "two\n");
+  EXPECT_EQ(in_tree("same"), "(absent)");
+}
+
+TEST_F(ViewConfinement, AFilesystemMountedBelowARootIsRefusedForTheViewWouldHideIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  std::filesystem::create_directories(tree_ + "/inner");
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", (tree_ + "/inner").c_str(), "tmpfs", 0, nullptr) != 0)
+      ::_exit(2);
+    const auto outcome = run(script("true"));
+    ::_exit(outcome.outcome_class == OutcomeClass::kRefused &&
+                    outcome.reason.find(tree_ + "/inner") != std::string::npos
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(ViewConfinement, ForgettingABusyWriterLeavesNoScratch) {
+  executor_->start(key_, script("i=0; echo started; while :; do i=$((i+1)); mkdir d$i; echo x > d$i/f; done"));
+  executor_->forget(key_);
+  const auto leftovers = [&] { return std::distance(std::filesystem::directory_iterator(top_ + "/scratch"), {}); };
+  for (int turns = 0; turns < 50 && leftovers() > 0; ++turns) {
+    pollfd ready{executor_->fd(), POLLIN, 0};
+    ::poll(&ready, 1, 20);
+    executor_->take_events();
+  }
+  EXPECT_EQ(leftovers(), 0);
+}
+
+TEST_F(ViewConfinement, AForgottenProcessThatLeftItsGroupDiesToo) {
+  const std::string mark = "extfarm-mark-" + std::to_string(::getpid());
+  executor_->start(key_, script("setsid sh -c 'echo $$ > \"$TMPDIR/../ready\"; exec tail -f /dev/null --pid=1 " + mark + "' & wait"));
+  std::string ready;
+  for (int turns = 0; turns < 500 && ready.empty(); ++turns) {
+    for (const auto& entry : std::filesystem::directory_iterator(top_ + "/scratch"))
+      ready = PosixFilesystem().read(entry.path().string() + "/ready").value_or("");
+    if (ready.empty()) ::poll(nullptr, 0, 10);
+  }
+  ASSERT_FALSE(ready.empty());
+  const int pid = std::stoi(ready);
+  executor_->forget(key_);
+  int turns = 0;
+  for (; turns < 100 && ::kill(pid, 0) == 0; ++turns) {
+    executor_->take_events();
+    ::poll(nullptr, 0, 10);
+  }
+  EXPECT_LT(turns, 100) << "process " << pid << " outlived its attempt by a second";
+  ::kill(pid, SIGKILL);
+}
+
+TEST_F(ViewConfinement, CostOfTheView) {
+  const auto timed = [&] {
+    std::vector<double> costs;
+    for (int i = 0; i < 30; ++i) {
+      const auto start = clock_.now();
+      EXPECT_EQ(run(script("true")).outcome_class, OutcomeClass::kSucceeded);
+      costs.push_back(seconds(clock_.now() - start) * 1000);
+    }
+    std::sort(costs.begin(), costs.end());
+    return costs[costs.size() / 2];
+  };
+  std::printf("[ figure   ] one trivial action in the private view: %.2f ms (median of 30)\n", timed());
+}
+
+}  // namespace
+}  // namespace extfarm
