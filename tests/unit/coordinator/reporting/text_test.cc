@@ -29,7 +29,7 @@ TEST(ProgressLineTest, SaysDoneRunningShareTimeLeftAndTheLongest) {
 
 TEST(ProgressLineTest, TheTitleLosesItsBeginningFirst) {
   const auto line = ProgressLine(false).line(busy(), 70);
-  EXPECT_EQ(line, "[20/48] running 4 · 41 % · 0:12 left · longest: …piler/ExprNodes.c 14 s");
+  EXPECT_EQ(line, "[20/48] running 4 · 41 % · 0:12 left · longest: …iler/ExprNodes.c 14 s");
   EXPECT_EQ(columns(line), 70u);
 }
 
