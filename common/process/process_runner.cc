@@ -60,6 +60,7 @@ struct Launch {
   std::vector<char*> argv, envp;
   std::vector<std::string> environment;
   Pipe in, out, err, status;
+  const pid_t parent = ::getpid();
 
   explicit Launch(const ProcessRequest& r) : request(r) {
     for (const auto& word : r.argv) argv.push_back(const_cast<char*>(word.c_str()));
@@ -88,6 +89,10 @@ struct Launch {
     ::_exit(127);
   };
   if (request.own_group) ::setpgid(0, 0);
+  if (request.dies_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != launch.parent) ::_exit(127);  // it ended before the line above
+  }
   for (int signal = 1; signal < 65; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

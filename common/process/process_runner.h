@@ -1,5 +1,4 @@
 // Starts processes and tells when they end.  One thread; waits by pidfd.
-// process_runner.cc is the only user of Boost.Process.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +25,7 @@ struct ProcessRequest {
   std::string stdin_bytes;  // empty: /dev/null
   bool capture_output = true;  // false: stdout, stderr and stdin are inherited
   bool own_group = true;       // false: stays in the caller's group, so that the terminal's Ctrl-C reaches it
+  bool dies_with_parent = false;  // killed when the caller's thread ends, however it ends
   // Runs in the child between fork and exec (async-signal-safe code only);
   // an errno other than 0 stops the launch with that error.
   std::function<int()> before_exec;

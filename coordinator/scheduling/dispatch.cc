@@ -13,7 +13,13 @@ void Scheduler::State::settle() {
   ask_toolchains();
   if (std::exchange(capability_changed, false)) {
     capable.clear();
-    for (const auto& [toolchain, count] : toolchains_wanted) capable[toolchain] = fleet.capable_of(toolchain);
+    for (const auto& [toolchain, count] : toolchains_wanted) {
+      const auto& workers = capable[toolchain] = fleet.capable_of(toolchain);
+      if (workers.empty())
+        incapable_since.try_emplace(toolchain, now);
+      else
+        incapable_since.erase(toolchain);
+    }
     for (const auto& [level, id] : ready) review(id, actions.at(id));
   }
   dispatch();
@@ -85,7 +91,9 @@ void Scheduler::State::review(ActionId id, ActionState& action) {
     waits_in_vain.erase({*action.patience_ends, id});
     action.patience_ends.reset();
   } else if (!has_worker && !action.patience_ends) {
-    action.patience_ends = now + policy.no_worker_patience;
+    // Who comes when others have waited already does not wait as long again.
+    const auto since = workers.empty() ? incapable_since.try_emplace(action.toolchain, now).first->second : now;
+    action.patience_ends = std::max(now, since + policy.no_worker_patience);
     waits_in_vain.emplace(*action.patience_ends, id);
   }
 }

@@ -54,13 +54,19 @@ void Scheduler::State::on(const FreshnessChecked& e) {
   }
 }
 
-void Scheduler::State::on(const WorkerJoined& e) { fleet.join(now, e.worker, e.is_local); }
+void Scheduler::State::on(const WorkerJoined& e) {
+  fleet.join(now, e.worker, e.is_local);
+  incapable_since.clear();
+}
 
 void Scheduler::State::on(const HeartbeatReceived& e) {
   const WorkerState* worker = fleet.find(e.worker);
   const bool took_actions = worker != nullptr && worker->takes_actions();
   if (!fleet.hear(now, e)) return;
-  if (fleet.find(e.worker)->takes_actions() != took_actions) capability_changed = true;
+  if (fleet.find(e.worker)->takes_actions() != took_actions) {
+    capability_changed = true;
+    incapable_since.clear();
+  }
   reclaim_missing(e);
   revoke_strangers(e);
 }

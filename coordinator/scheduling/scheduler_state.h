@@ -99,6 +99,7 @@ struct Scheduler::State {
   std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
   std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions
   std::map<Digest, std::vector<WorkerId>> capable;         // of those; see capability_changed
+  std::map<Digest, Timestamp> incapable_since;             // no worker has it; forgotten when one joins
   bool capability_changed = true;
   std::uint64_t next_lease = 1;
   Counts counts;

@@ -1,12 +1,21 @@
 #include "coordinator/shell/embedded_worker.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 
 extern char** environ;
 
 namespace extfarm {
+namespace {
+
+// To end; it is killed afterwards.
+constexpr std::chrono::seconds kPatience{2};
+
+}  // namespace
 
 std::string program_folder() {
   std::error_code unreadable;
@@ -48,7 +57,15 @@ Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rende
 }
 
 void EmbeddedWorker::stop() {
-  if (id_) runner_.stop(*id_, std::chrono::seconds(2));
+  const auto pid = id_ ? runner_.pid(*id_) : std::nullopt;
+  if (!pid) return;
+  ::kill(*pid, SIGHUP);  // as if we had ended: it stops its compiles and clears its scratch folder
+  const auto give_up_at = std::chrono::steady_clock::now() + kPatience;
+  while (runner_.pid(*id_) && std::chrono::steady_clock::now() < give_up_at) {
+    pollfd ready{runner_.fd(), POLLIN, 0};
+    ::poll(&ready, 1, 50);
+    runner_.take_exits();
+  }
 }
 
 }  // namespace extfarm

@@ -15,6 +15,7 @@ class EmbeddedWorker {
   EmbeddedWorker(ProcessRunner& runner) : runner_(runner) {}
   // Errors: kNotFound when extfarm-worker does not lie beside this program.
   Result<void> start(std::uint32_t slots, const std::string& rendezvous, const std::string& key_folder);
+  // Returns when it has ended, or will not.
   void stop();
   std::optional<ProcessId> id() const { return id_; }
 

@@ -1,6 +1,7 @@
 #include "worker/execution/command_preparation.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
 
@@ -49,6 +50,17 @@ std::vector<std::string> listing_of(const std::vector<std::string>& argv, const 
   return out;
 }
 
+Result<std::vector<std::string>> read_dependencies(DependencySource source, const std::string& text,
+                                                   const std::string& cwd) {
+  if (source != DependencySource::kLines) return parse_depfile(text, cwd);
+  std::vector<std::string> paths;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) paths.push_back(line);
+  }
+  return paths;
+}
+
 }  // namespace
 
 PreparedCommand prepare_command(const Action& action, const std::string& temporary) {
@@ -91,14 +103,26 @@ PreparedCommand prepare_command(const Action& action, const std::string& tempora
   return out;
 }
 
-Result<std::vector<std::string>> read_dependencies(DependencySource source, const std::string& text,
-                                                   const std::string& cwd) {
-  if (source != DependencySource::kLines) return parse_depfile(text, cwd);
-  std::vector<std::string> paths;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.empty()) paths.push_back(line);
+Result<std::set<std::string>> list_inputs(const Action& action, const PreparedCommand& command,
+                                          const std::vector<CollectedOutput>& outputs,
+                                          const Filesystem& filesystem) {
+  std::set<std::string> paths(action.inputs.begin(), action.inputs.end());
+  const auto source = command.dependency_source;
+  if (source == DependencySource::kNone) return paths;
+  const std::string named = (std::filesystem::path(action.cwd) / command.depfile).lexically_normal().string();
+  std::string stored = named;
+  for (const auto& output : outputs) {
+    if (output.attested.path == named) stored = output.stored_at;
   }
+  const auto text = filesystem.read(stored);
+  if (!text && source == DependencySource::kLines) return paths;  // nothing was read beyond the declared
+  const auto read = text ? read_dependencies(source, *text, action.cwd)
+                         : Result<std::vector<std::string>>(tl::unexpected(text.error()));
+  if (!read || (read->empty() && source != DependencySource::kLines)) {
+    return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + named + " cannot be used" +
+                                       (read ? std::string(": it is empty") : ": " + read.error().message));
+  }
+  paths.insert(read->begin(), read->end());
   return paths;
 }
 

@@ -1,13 +1,16 @@
 // What the worker adds to a command line so that it tells what it read.  The
-// additions change no byte of the outputs.
+// additions change no byte of the outputs; and how that list is read.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/compiler/command_line.h"
 #include "common/model/action.h"
+#include "common/system/filesystem.h"
+#include "worker/execution/output_collection.h"
 
 namespace extfarm {
 
@@ -30,8 +33,10 @@ struct PreparedCommand {
 // `temporary` is the attempt's own folder for TMPDIR and dependency files.
 PreparedCommand prepare_command(const Action&, const std::string& temporary);
 
-// Text of a dependency file or list → absolute input paths.
-Result<std::vector<std::string>> read_dependencies(DependencySource, const std::string& text,
-                                                   const std::string& cwd);
+// Absolute paths of all that the command read and that matters: its declared
+// inputs and what it listed, whether in scratch or among its `outputs`.
+// Errors: kIo when its list cannot be read, for then its inputs would go uncompared.
+Result<std::set<std::string>> list_inputs(const Action&, const PreparedCommand&,
+                                          const std::vector<CollectedOutput>& outputs, const Filesystem&);
 
 }  // namespace extfarm

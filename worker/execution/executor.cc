@@ -18,6 +18,7 @@
 #include "worker/execution/direct_mode.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
+#include "worker/execution/scratch_folder.h"
 #include "worker/execution/verdict_on_exit.h"
 
 namespace extfarm {
@@ -56,7 +57,7 @@ struct Executor::Impl {
   };
 
   Impl(ExecutorSettings s, const Clock& c)
-      : settings(std::move(s)), clock(c), digests(filesystem), probe(runner, digests) {}
+      : settings(std::move(s)), scratch(settings.scratch), clock(c), digests(filesystem), probe(runner, digests) {}
 
   void begin(const AttemptKey&, Attempt&);
   std::optional<Outcome> refusal(const Attempt&);
@@ -66,11 +67,12 @@ struct Executor::Impl {
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
   void conclude(const AttemptKey&, Attempt&);
   Result<void> collect(Attempt&);
-  Result<void> attest_inputs(const Attempt&, Attestation&);
+  Result<void> attest(const Attempt&, Attestation&);
   void finish(const AttemptKey&, Attempt&, Outcome);
   void fail(const AttemptKey&, Attempt&, OutcomeClass, const std::string& reason);
 
   ExecutorSettings settings;
+  ScratchFolder scratch;
   const Clock& clock;
   PosixFilesystem filesystem;
   DigestCache digests;
@@ -88,13 +90,10 @@ struct Executor::Impl {
 Executor::Executor(ExecutorSettings settings, const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(settings), clock)) {
   auto& i = *impl_;
-  std::error_code failed;
-  fs::create_directories(i.settings.scratch, failed);
-  ::chmod(i.settings.scratch.c_str(), 0700);
   if (i.settings.force_direct) {
     i.mode = ViewMode::kDirect;
     i.mode_reason = "asked for with --view direct";
-  } else if (const auto possible = PrivateView::probe(i.settings.scratch); !possible) {
+  } else if (const auto possible = PrivateView::probe(i.scratch.path()); !possible) {
     i.mode = ViewMode::kDirect;
     i.mode_reason = possible.error().message;
   }
@@ -108,7 +107,6 @@ Executor::~Executor() {
     ::poll(&ready, 1, 10);
     take_events();
   }
-  remove_tree(impl_->settings.scratch);
 }
 
 void Executor::start(const AttemptKey& key, const Action& action) {
@@ -164,7 +162,7 @@ std::optional<Outcome> Executor::Impl::refusal(const Attempt& attempt) {
 
 void Executor::Impl::begin(const AttemptKey& key, Attempt& attempt) {
   if (auto refused = refusal(attempt)) return finish(key, attempt, std::move(*refused));
-  attempt.folder = settings.scratch + "/a" + std::to_string(next_folder++);
+  attempt.folder = scratch.path() + "/a" + std::to_string(next_folder++);
   attempt.temporary = attempt.folder + "/tmp";
   std::error_code failed;
   if (!fs::create_directories(attempt.temporary, failed)) {
@@ -246,6 +244,7 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   request.argv = argv;
   request.environment = attempt.command.environment;
   request.cwd = attempt.action.cwd;
+  request.dies_with_parent = true;
   request.stdin_bytes = attempt.action.stdin_bytes;
   if (attempt.view) request.before_exec = [view = attempt.view.get()] { return view->enter(); };
   const auto started = runner.start(request);
@@ -280,32 +279,13 @@ Result<void> Executor::Impl::collect(Attempt& attempt) {
   return {};
 }
 
-// An input list that cannot be read is an error: its files would go uncompared.
-Result<void> Executor::Impl::attest_inputs(const Attempt& attempt, Attestation& attestation) {
-  std::set<std::string> paths(attempt.action.inputs.begin(), attempt.action.inputs.end());
-  const auto source = attempt.command.dependency_source;
-  if (source != DependencySource::kNone) {
-    std::string where = attempt.command.depfile;
-    if (!where.starts_with('/')) where = (fs::path(attempt.action.cwd) / where).lexically_normal().string();
-    const std::string named = where;
-    for (const auto& output : attempt.outputs) {
-      if (output.attested.path == where) where = output.stored_at;
-    }
-    const auto text = filesystem.read(where);
-    const auto read = text ? read_dependencies(source, *text, attempt.action.cwd)
-                           : Result<std::vector<std::string>>(tl::unexpected(text.error()));
-    const bool told_nothing = !read || (read->empty() && source != DependencySource::kLines);
-    if (told_nothing && !(source == DependencySource::kLines && !text)) {
-      return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + named + " cannot be used" +
-                                         (read ? std::string(": it is empty") : ": " + read.error().message));
-    }
-    if (read) paths.insert(read->begin(), read->end());
-  }
-  std::set<std::string> written;
-  for (const auto& output : attempt.outputs) written.insert(output.attested.path);
-  for (const auto& path : paths) {
-    if (written.contains(path) || lies_below_any(path, {attempt.folder})) continue;
-    if (attempt.supplied.contains(path)) continue;  // its digest was checked when it came
+Result<void> Executor::Impl::attest(const Attempt& attempt, Attestation& attestation) {
+  std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
+  for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
+  const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, filesystem);
+  if (!inputs) return tl::unexpected(inputs.error());
+  for (const auto& path : *inputs) {
+    if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
     if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
   }
   return {};
@@ -325,7 +305,7 @@ void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
   outcome.reason = verdict.reason;
   if (verdict.reason.empty()) {
     auto told = collect(attempt);
-    if (told && exit.exit_code == 0) told = attest_inputs(attempt, outcome.attestation);
+    if (told && exit.exit_code == 0) told = attest(attempt, outcome.attestation);
     if (!told) {
       outcome.outcome_class = OutcomeClass::kInfrastructure;
       outcome.reason = told.error().message;

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "worker/execution/confinement.h"
+#include "worker/execution/process_cage.h"
 
 namespace extfarm {
 namespace {
@@ -147,7 +148,7 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
 }
 
 int PrivateView::enter() const {
-  const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | (needs_user_namespace_ ? CLONE_NEWUSER : 0);
+  const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | (needs_user_namespace_ ? CLONE_NEWUSER : 0);
   if (::unshare(flags) != 0) return errno;
   if (needs_user_namespace_) {
     if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", uid_map_) ||
@@ -173,7 +174,8 @@ int PrivateView::enter() const {
   }
   if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch_.c_str(), 0, &writable, sizeof writable) != 0)
     return errno;
-  return give_up_powers();
+  if (const int error = give_up_powers(); error != 0) return error;
+  return enter_process_cage();
 }
 
 Result<void> PrivateView::probe(const std::string& scratch) {

@@ -104,25 +104,56 @@ TEST_F(ViewConfinement, ForgettingABusyWriterLeavesNoScratch) {
   EXPECT_EQ(leftovers(), 0);
 }
 
-TEST_F(ViewConfinement, AForgottenProcessThatLeftItsGroupDiesToo) {
-  const std::string mark = "extfarm-mark-" + std::to_string(::getpid());
-  executor_->start(key_, script("setsid sh -c 'echo $$ > \"$TMPDIR/../ready\"; exec tail -f /dev/null --pid=1 " + mark + "' & wait"));
-  std::string ready;
-  for (int turns = 0; turns < 500 && ready.empty(); ++turns) {
-    for (const auto& entry : std::filesystem::directory_iterator(top_ + "/scratch"))
-      ready = PosixFilesystem().read(entry.path().string() + "/ready").value_or("");
-    if (ready.empty()) ::poll(nullptr, 0, 10);
+// The process on this machine whose command line ends with `mark`; 0: none.
+int find_process(const std::string& mark) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto line = PosixFilesystem().read(entry.path().string() + "/cmdline");
+    if (line && line->ends_with(std::string(1, '\0') + mark + '\0')) return std::stoi(entry.path().filename());
   }
-  ASSERT_FALSE(ready.empty());
-  const int pid = std::stoi(ready);
-  executor_->forget(key_);
-  int turns = 0;
-  for (; turns < 100 && ::kill(pid, 0) == 0; ++turns) {
-    executor_->take_events();
+  return 0;
+}
+
+// Of `condition`, asked again for at most five seconds.
+template <class Condition>
+bool comes_true(Condition condition) {
+  for (int turns = 0; turns < 500; ++turns) {
+    if (condition()) return true;
     ::poll(nullptr, 0, 10);
   }
-  EXPECT_LT(turns, 100) << "process " << pid << " outlived its attempt by a second";
-  ::kill(pid, SIGKILL);
+  return false;
+}
+
+const std::string kMark = "1000." + std::to_string(::getpid());  // a time to sleep that nobody else chooses
+const std::string kLeavesItsGroup = "setsid sleep " + kMark + " & wait";
+
+TEST_F(ViewConfinement, AForgottenProcessThatLeftItsGroupDiesToo) {
+  executor_->start(key_, script(kLeavesItsGroup));
+  ASSERT_TRUE(comes_true([] { return find_process(kMark) != 0; }));
+  executor_->forget(key_);
+  EXPECT_TRUE(comes_true([&] {
+    executor_->take_events();
+    return find_process(kMark) == 0;
+  }));
+}
+
+TEST_F(ViewConfinement, AWorkerThatIsKilledLeavesNoProcess) {
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    executor_->start(key_, script(kLeavesItsGroup));
+    for (;;) ::pause();
+  }
+  const bool started = comes_true([] { return find_process(kMark) != 0; });
+  ::kill(worker, SIGKILL);
+  ::waitpid(worker, nullptr, 0);
+  EXPECT_TRUE(started);
+  EXPECT_TRUE(comes_true([] { return find_process(kMark) == 0; }));
+}
+
+TEST_F(ViewConfinement, ACommandEndsByTheSignalThatKilledIt) {
+  const auto outcome = run(script("kill -SEGV $$"));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kInfrastructure);
+  EXPECT_NE(outcome.reason.find("signal 11"), std::string::npos) << outcome.reason;
+  EXPECT_EQ(run(script("exit 139")).exit_code, 139);
 }
 
 TEST_F(ViewConfinement, CostOfTheView) {

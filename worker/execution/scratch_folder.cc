@@ -1,0 +1,61 @@
+#include "worker/execution/scratch_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "worker/execution/output_collection.h"
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLockEnding = ".lock";
+
+// The descriptor that holds the lock; -1: another holds it, or there is none.
+int take_lock(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+void remove_abandoned(const std::string& parent) {
+  std::vector<std::string> locks;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(parent, failed)) {
+    if (entry.path().string().ends_with(kLockEnding)) locks.push_back(entry.path().string());
+  }
+  for (const auto& path : locks) {
+    const int lock = take_lock(path, 0);
+    if (lock < 0) continue;
+    remove_tree(path.substr(0, path.size() - kLockEnding.size()));
+    ::unlink(path.c_str());
+    ::close(lock);
+  }
+}
+
+}  // namespace
+
+ScratchFolder::ScratchFolder(std::string path) : path_(std::move(path)) {
+  std::error_code failed;
+  fs::create_directories(path_, failed);
+  ::chmod(path_.c_str(), 0700);
+  lock_ = take_lock(path_ + std::string(kLockEnding), O_CREAT);
+  remove_abandoned(fs::path(path_).parent_path().string());
+}
+
+ScratchFolder::~ScratchFolder() {
+  remove_tree(path_);
+  if (lock_ < 0) return;
+  ::unlink((path_ + std::string(kLockEnding)).c_str());
+  ::close(lock_);
+}
+
+}  // namespace extfarm
