@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "extfarm-worker: %s\n", settings.error().message.c_str());
     return exit_code;
   }
+  block_signals();
   if (settings->exit_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGHUP);
   spdlog::set_default_logger(spdlog::stderr_color_mt("extfarm-worker"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");

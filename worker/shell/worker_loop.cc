@@ -24,6 +24,14 @@ void watch(int epoll, int fd) {
 
 }  // namespace
 
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
 WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, BoundChannel& channel,
                        Executor& executor, const Clock& clock)
     : settings_(settings),
@@ -37,10 +45,7 @@ WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, Bou
         return policy;
       }()),
       last_busy_(clock.now()) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&set, signal);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  const sigset_t set = block_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   watch(epoll_, signals_);

@@ -2,6 +2,8 @@
 // Has no policy of its own.
 #pragma once
 
+#include <signal.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +17,11 @@
 #include "worker/shell/settings.h"
 
 namespace extfarm {
+
+// Those that the loop reads from a descriptor.  To be called before the first
+// thread is started: one that does not block them would die of them, and with
+// it the process.
+sigset_t block_signals();
 
 class WorkerLoop {
  public:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <zmq.hpp>
 
 #include "common/transport/beacon.h"
 #include "common/transport/channel.h"
@@ -69,6 +71,51 @@ TEST_F(Transport, AnUnknownKeyIsRefusedAndBothSidesSaySo) {
     if (news.kind != Kind::kRefusedByPeer) continue;
     EXPECT_NE(news.detail.find(client_.public_key), std::string::npos);
   }
+}
+
+// Speaks to a worker as a client of another program would.  Returns whether an
+// honest client behind it is still served; the news are collected.
+class StrangeClients : public Transport {
+ protected:
+  void speak(const std::function<void(zmq::socket_t&)>& prepare, BoundChannel& bound) {
+    zmq::context_t context;
+    zmq::socket_t socket(context, zmq::socket_type::dealer);
+    socket.set(zmq::sockopt::linger, 0);
+    prepare(socket);
+    socket.connect(bound.bound_endpoint());
+    socket.send(zmq::str_buffer("hello"), zmq::send_flags::dontwait);
+    for (int turns = 0; turns < 100 && news_.empty(); ++turns) {
+      bound.wait(-1, kStep);
+      EXPECT_FALSE(bound.receive());
+      collect(bound);
+    }
+  }
+  void expect_refused_with_remedy(const std::string& remedy) {
+    ASSERT_TRUE(heard(Kind::kHandshakeFailed));
+    for (const auto& news : news_) {
+      if (news.kind != Kind::kHandshakeFailed) continue;
+      EXPECT_NE(news.detail.find(remedy), std::string::npos) << news.detail;
+    }
+  }
+};
+
+TEST_F(StrangeClients, OneWithoutCurveIsRefusedWithTheRemedy) {
+  auto bound = bind({client_.public_key});
+  speak([](zmq::socket_t&) {}, *bound);
+  expect_refused_with_remedy("clients need extfarm's protocol and this worker's key from its beacon");
+  auto out = std::move(*make_connecting_channel(client_));
+  EXPECT_TRUE(deliver(*out, *out->connect("w1", bound->bound_endpoint(), worker_.public_key), "hello", *bound));
+}
+
+TEST_F(StrangeClients, OneWithAPasswordInPlaceOfCurveIsRefusedToo) {
+  auto bound = bind({client_.public_key});
+  speak(
+      [](zmq::socket_t& socket) {
+        socket.set(zmq::sockopt::plain_username, "ada");
+        socket.set(zmq::sockopt::plain_password, "secret");
+      },
+      *bound);
+  expect_refused_with_remedy("this worker's key from its beacon");
 }
 
 TEST_F(Transport, AnEmptyAllowListAdmitsNobody) {
