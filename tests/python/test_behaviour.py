@@ -240,7 +240,7 @@ class Order(Case):
         project = self.project({"setup.py": extensions, "base.c": c_module("libbase") + "int base = 1;\n",
                                 "user.c": c_module("user") + "extern int base; int *use = &base;\n"})
         with FrontDoor() as door:
-            done = project.run(socket=door.path)
+            done = project.run("setup.py", "build_ext", socket=door.path)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         events = [(what, action["group"]) for what, _, action in door.events if what != "local"]
         self.assertLess(max(i for i, e in enumerate(events) if e == ("answer", "libbase")),
