@@ -195,11 +195,14 @@ Result<std::unique_ptr<records::Records>> open_records(const std::string& state,
   return records::Records::open(runtime.path() + "/state.sqlite");
 }
 
+// A build in which nothing ran leaves the trace and the page of the last one that did something.
 void write_reports(const reporting::BuildLog& log, const std::string& state, Filesystem& filesystem,
                    Terminal& terminal) {
-  const std::pair<const char*, std::string> files[] = {{"/last-build.json", reporting::last_build_json(log)},
-                                                       {"/trace.json", reporting::trace_json(log)},
-                                                       {"/report.html", reporting::report_html(log)}};
+  std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)}};
+  if (!log.attempts.empty() || !fs::exists(state + "/report.html")) {
+    files.emplace_back("/trace.json", reporting::trace_json(log));
+    files.emplace_back("/report.html", reporting::report_html(log));
+  }
   for (const auto& [name, text] : files) {
     if (const auto written = filesystem.write_atomically(state + name, text, 0644); !written) {
       terminal.warn(written.error().message);

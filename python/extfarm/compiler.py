@@ -106,6 +106,7 @@ def _execute(build, argv, resolved, environ, plain):
     command = commands.read(resolved)
     cython.await_sources(command.inputs if command.kind == "compile" else ())
     if command.kind is None:
+        build.ran_something()
         farm = client.farm()
         if farm is not None:
             farm.count_local("other", command.reason)
@@ -115,9 +116,14 @@ def _execute(build, argv, resolved, environ, plain):
     try:
         answer = running.finish(running.start(action), action, build.is_wanted)
     except OSError:
+        build.ran_something()
         _announce(argv)
         raise
-    running.show(answer, lambda: _announce(argv))
+    if answer.result == "fresh":
+        running.show(answer)
+    else:
+        build.ran_something()
+        running.show(answer, lambda: _announce(argv))
     return answer.exit_code if answer.result == "failed" else 0
 
 

@@ -1,8 +1,8 @@
-"""cythonize without a barrier: each transpile is sent off as soon as Cython has found it stale.
+"""cythonize without a barrier: each transpile is sent off as soon as Cython comes to it.
 
 Knows Cython.Build.Dependencies and which transpiles have not been asked for.
-Refuses to know how extensions are compiled, and never decides staleness:
-Cython does.
+Refuses to know how extensions are compiled, and never decides staleness: the
+coordinator does, by content, so Cython is told to want every transpile.
 """
 
 import atexit
@@ -31,8 +31,9 @@ _at_exit = False
 class Transpile:
     """One transpile on its way.  `collect` may be called from any thread, any number of times."""
 
-    def __init__(self, pyx_file, c_file, keeps_going, action):
+    def __init__(self, pyx_file, c_file, words, keeps_going, action):
         self.pyx_file = pyx_file
+        self._words = words  # said when it was not up to date; None: nothing is
         self.c_file = os.path.abspath(c_file)
         self._keeps_going = keeps_going
         self._action = action
@@ -51,7 +52,8 @@ class Transpile:
             if self._failed is None:
                 answer = running.finish(self._pending, self._action)
                 self._failed = answer.result == "failed"
-                running.show(answer)
+                said = self._words if answer.result != "fresh" else None
+                running.show(answer, (lambda: print(said, flush=True)) if said else None)
                 if not self._failed or self._keeps_going:
                     self._forget()
         if self._failed and not self._keeps_going:
@@ -95,6 +97,10 @@ def _cythonize(dependencies, original, args, options):
         args[2] = 0
     else:
         options["nthreads"] = 0  # The farm is the parallelism.
+    if len(args) > 5:
+        args[5] = True
+    else:
+        options["force"] = True
     with _replacing:
         plain_one = dependencies.cythonize_one
         dependencies.cythonize_one = functools.partial(_capture, plain_one)
@@ -127,9 +133,8 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
             farm.count_local("cythonize", "cache" if fingerprint else "options cannot be sent")
         return plain_one(pyx_file, c_file, fingerprint, quiet, options, raise_on_failure, *rest, **named)
     progress = named.get("progress", rest[-1] if rest else "")
-    if not quiet:
-        print(f"{progress}Cythonizing {pyx_file}")
-    transpile = Transpile(pyx_file, c_file, not raise_on_failure, _action(pyx_file, c_file, request))
+    words = None if quiet else f"{progress}Cythonizing {pyx_file}"
+    transpile = Transpile(pyx_file, c_file, words, not raise_on_failure, _action(pyx_file, c_file, request))
     with _registry_lock:
         _registry[transpile.c_file] = transpile
     _wait_at_exit()

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 
-from extfarm import client, compiler as compilers, cython, running
+from extfarm import announcements, client, compiler as compilers, cython, running
 
 
 def build_all(command, plain):
@@ -36,22 +36,25 @@ class FarmBuild:
         self._errors = {}
         self._interrupted = False
         self._done = [threading.Event() for _ in self._extensions]
+        self._announcements = announcements.Announcements(self.group)
 
     def run(self):
         attributes = {name: value for name, value in vars(self._command).items() if compilers.is_compiler(value)}
         temporaries = private_folders(self._extensions, self._command.build_temp)
         after = predecessors(self._command, self._extensions)
-        clones = [self._clone(attributes, temporary) for temporary in temporaries]
+        clones = [self._clone(attributes, temporary, _has_own_steps(extension))
+                  for temporary, extension in zip(temporaries, self._extensions)]
         # A project's own hook may hold on to the original compiler (a closure over its _compile).
         originals = list({id(value): value for value in attributes.values()}.values())
         saved = [compilers.fit(original, self) for original in originals]
         threads = [threading.Thread(target=self._build, args=(index, clones[index], after[index]), daemon=True)
                    for index in range(len(self._extensions))]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with self._announcements:
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
         except KeyboardInterrupt:
             self._interrupt("the build was interrupted")
             raise
@@ -74,6 +77,10 @@ class FarmBuild:
         finally:
             self._here.index = None
 
+    def ran_something(self):
+        """Something of the calling thread's extension was not up to date."""
+        self._announcements.building(self.group())
+
     def is_wanted(self):
         """Whether the calling thread's extension should still be built: no earlier one has failed."""
         index = self._index()
@@ -87,12 +94,16 @@ class FarmBuild:
     def _index(self):
         return getattr(self._here, "index", None)
 
-    def _clone(self, attributes, temporary):
+    # What is up to date is decided by content, action by action, and not by the
+    # times of an extension's files: so every action is asked for.
+    def _clone(self, attributes, temporary, keeps_force):
         twin = copy.copy(self._command)
+        twin.force = twin.force if keeps_force else True
         copies = {}
         for name, original in attributes.items():
             if id(original) not in copies:
                 copies[id(original)] = compilers.clone(original)
+                copies[id(original)].force = twin.force
                 compilers.fit(copies[id(original)], self)
             setattr(twin, name, copies[id(original)])
         if temporary is not None:
@@ -111,6 +122,7 @@ class FarmBuild:
             self.check_wanted()
             with command._filter_build_errors(extension):
                 command.build_extension(extension)
+            self._announcements.done(extension.name)
         except running.Stopped as stopped:
             if self.is_wanted():  # Not an earlier extension's failure: the coordinator's word.
                 self._fail(index, stopped)
@@ -138,6 +150,11 @@ class FarmBuild:
         if isinstance(error, running.Stopped) or type(error).__module__.startswith("Cython."):
             cython.abandon()
         raise error
+
+
+def _has_own_steps(extension):
+    """Whether building it runs tools (SWIG) that extfarm cannot find up to date."""
+    return any(os.fspath(source).endswith(".i") for source in extension.sources or ())
 
 
 def private_folders(extensions, build_temp):

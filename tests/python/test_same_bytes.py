@@ -63,13 +63,25 @@ class SameBytes(unittest.TestCase):
         self.assertEqual(project.evaluate("pkg.a.f(1), pkg.b.g(4), pkg.c.h(4)", "pkg.a", "pkg.b", "pkg.c"),
                          "(2, 8, 9)")
 
-    def test_an_up_to_date_extension_is_not_built_again(self):
+    def test_what_is_up_to_date_is_asked_for_and_not_announced(self):
         project, _ = self.compare({"setup.py": C_SETUP, "one.c": c_module("one"), "two.c": c_module("two"),
                                    "more.c": "int more(void) { return 3; }\n"}, ["compile"] * 3 + ["link"] * 2)
-        with FrontDoor() as door:
+        before = project.outputs()
+
+        def all_but_more(action, door):
+            return None if action["outputs"][0].endswith("more.o") else {"result": "fresh"}
+
+        with FrontDoor(all_but_more) as door:
             again = project.run(socket=door.path)
             self.assertEqual(again.returncode, 0, again.stderr)
-            self.assertEqual(door.actions, [])
+            self.assertEqual(sorted(door.kinds("submit")), ["compile"] * 3 + ["link"] * 2)
+        self.assertEqual(again.stdout.count("building 'two' extension"), 1, again.stdout)
+        self.assertEqual(again.stdout.count("building 'one' extension"), 0, again.stdout)
+        self.assertEqual(again.stdout.count("gcc "), 1, again.stdout)
+        self.assertEqual(project.outputs(), before)
+        with FrontDoor(lambda action, door: {"result": "fresh"}) as door:
+            again = project.run("setup.py", "-v", "build_ext", "--inplace", socket=door.path)
+        self.assertEqual(again.stdout.count("skipping 'one' extension (up-to-date)"), 1, again.stdout)
 
 
 if __name__ == "__main__":
