@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 
-from extfarm import client, running
+from extfarm import client, public_headers, running
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py")
 _BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
@@ -26,6 +26,7 @@ _registry_lock = threading.Lock()
 _registry = {}
 _replacing = threading.RLock()
 _at_exit = False
+_hooked = False
 
 
 class Transpile:
@@ -110,6 +111,9 @@ def _cythonize(dependencies, original, args, options):
             dependencies.cythonize_one = plain_one
     if not _build_follows():
         await_all()
+    for transpile in _waiting():
+        if public_headers.makes_headers(transpile.pyx_file):
+            transpile.collect()  # A setup.py may look whether the header is there (lxml does).
     return modules
 
 
@@ -138,6 +142,7 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
     with _registry_lock:
         _registry[transpile.c_file] = transpile
     _wait_at_exit()
+    _wait_for_readers()
     if hasattr(options, "configure_language_defaults"):
         # Cython does this while it compiles, to options that the next module shares: a .py among
         # the modules changes the code of a .pyx after it.
@@ -189,12 +194,15 @@ def _action(pyx_file, c_file, request):
                                           client.byte_string(_SCRIPT)]}}
 
 
+def _waiting():
+    with _registry_lock:
+        return list(_registry.values())
+
+
 def pending_files():
     """The files that transpiles still on their way will or may write."""
-    with _registry_lock:
-        waiting = list(_registry.values())
     names = []
-    for transpile in waiting:
+    for transpile in _waiting():
         folder = os.path.dirname(transpile.c_file)
         names.append(transpile.c_file)
         names.append(os.path.splitext(transpile.c_file)[0] + ".html")
@@ -205,9 +213,7 @@ def pending_files():
 def await_all():
     """Waits for every transpile.  The first failure, in the order of cythonize, is raised when all have ended."""
     failure = None
-    with _registry_lock:
-        waiting = list(_registry.values())
-    for transpile in waiting:
+    for transpile in _waiting():
         try:
             transpile.collect()
         except Exception as error:  # Cython's CompileError, whose module may not be imported here.
@@ -225,10 +231,9 @@ def await_sources(paths):
     included = set()
     for path in paths:
         included.update(_includes(path))
-    with _registry_lock:
-        needed = [transpile for transpile in _registry.values() if included.intersection(transpile.headers())]
-    for transpile in needed:
-        transpile.collect()
+    for transpile in _waiting():
+        if included.intersection(transpile.headers()):
+            transpile.collect()
 
 
 def abandon():
@@ -258,6 +263,24 @@ def _wait_at_exit():
     if not _at_exit:
         _at_exit = True
         atexit.register(_finish_at_exit)
+
+
+def _wait_for_readers():
+    """From now on, whoever opens what a transpile has yet to write waits for it."""
+    global _hooked
+    if not _hooked:
+        _hooked = True
+        sys.addaudithook(_before_open)
+
+
+def _before_open(event, arguments):
+    if event != "open" or not _registry or not isinstance(arguments[0], (str, bytes)):
+        return
+    path = os.path.abspath(os.fsdecode(arguments[0]))
+    for transpile in _waiting():
+        if path == transpile.c_file or (os.path.basename(path) in transpile.headers()
+                                        and os.path.dirname(path) == os.path.dirname(transpile.c_file)):
+            transpile.collect()
 
 
 def _finish_at_exit():
