@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <set>
 
 namespace extfarm {
 namespace {
@@ -71,16 +73,27 @@ TEST_F(Runner, AThousandFailedLaunchesLeaveNothingBehind) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was not reaped";
 }
 
-TEST_F(Runner, ManyRunsLeakNoDescriptor) {
-  ASSERT_TRUE(runner_.run(shell("true"), std::chrono::seconds(30)));
+TEST_F(Runner, TenThousandRunsLeakNoDescriptor) {
+  auto request = shell("");
+  request.program = "/bin/true";
+  ASSERT_TRUE(runner_.run(request, std::chrono::seconds(30)));
   const auto before = open_descriptors();
-  for (int i = 0; i < 500; ++i) ASSERT_TRUE(runner_.run(shell("true"), std::chrono::seconds(30)));
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(runner_.run(request, std::chrono::seconds(30)));
   EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST_F(Runner, SixtyFourRunAtOnce) {
-  for (int i = 0; i < 64; ++i) ASSERT_TRUE(runner_.start(shell("echo " + std::to_string(i))));
-  EXPECT_EQ(wait_for(64).size(), 64u);
+  const auto gate = std::filesystem::temp_directory_path() / ("extfarm-gate-" + std::to_string(::getpid()));
+  const std::string wait = "until [ -e " + gate.string() + " ]; do sleep 0.05; done; echo ";
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(runner_.start(shell(wait + std::to_string(i))));
+  EXPECT_EQ(runner_.running_count(), 64u);
+  EXPECT_TRUE(runner_.take_exits().empty());
+  std::ofstream(gate).close();
+  const auto exits = wait_for(64);
+  std::filesystem::remove(gate);
+  std::set<std::string> words;
+  for (const auto& exit : exits) words.insert(exit.stdout_bytes);
+  EXPECT_EQ(words.size(), 64u);
 }
 
 TEST_F(Runner, AHundredMegabytesOfOutputArrive) {
