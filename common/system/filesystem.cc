@@ -1,13 +1,18 @@
 #include "common/system/filesystem.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include "common/system/clock.h"
 
 namespace extfarm {
 namespace {
@@ -68,6 +73,16 @@ Result<std::string> PosixFilesystem::read(const std::string& path) const {
   return out;
 }
 
+std::optional<std::vector<std::string>> PosixFilesystem::list(const std::string& folder) const {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (failed) return std::nullopt;
+  return names;
+}
+
 Result<void> PosixFilesystem::write_atomically(const std::string& path, std::string_view bytes,
                                                std::uint32_t mode) {
   static std::atomic<unsigned> counter{0};
@@ -86,6 +101,24 @@ Result<void> PosixFilesystem::write_atomically(const std::string& path, std::str
   return {};
 }
 
+bool is_settled(const FileStamp& stamp) {
+  constexpr std::int64_t kTickNs = 50'000'000;           // kernels tick every 4 to 10 ms
+  constexpr std::int64_t kCoarseTickNs = 2'000'000'000;  // where stamps have whole seconds only
+  const auto newest = std::max(stamp.mtime_ns, stamp.ctime_ns);
+  return realtime_ns() - newest > (newest % 1'000'000'000 == 0 ? kCoarseTickNs : kTickNs);
+}
+
+bool is_on_network(const std::string& folder) {
+  struct statfs found {};
+  if (::statfs(folder.empty() ? "." : folder.c_str(), &found) != 0) return true;
+  constexpr long kFuse = 0x65735546, kCifs = static_cast<long>(0xFF534D42), kLustre = 0x0BD00BD0,
+                 kCeph = 0x00C36400, kBeegfs = 0x19830326, kAfs = 0x5346414F;
+  for (const long type : {static_cast<long>(NFS_SUPER_MAGIC), kFuse, kCifs, kLustre, kCeph, kBeegfs, kAfs}) {
+    if (static_cast<std::uint32_t>(found.f_type) == static_cast<std::uint32_t>(type)) return true;
+  }
+  return false;
+}
+
 std::optional<Digest> DigestCache::digest(const std::string& path) {
   const auto stamp = filesystem_.stat(path);
   if (!stamp || !stamp->is_regular) return std::nullopt;
@@ -95,8 +128,15 @@ std::optional<Digest> DigestCache::digest(const std::string& path) {
   const auto content = filesystem_.read(path);
   if (!content) return std::nullopt;
   const Digest digest = digest_of(*content);
-  entries_[path] = {*stamp, digest};
+  if (is_settled(*stamp))
+    entries_[path] = {*stamp, digest};
+  else
+    entries_.erase(path);
   return digest;
+}
+
+void DigestCache::remember(const std::string& path, const FileStamp& stamp, const Digest& digest) {
+  entries_[path] = {stamp, digest};
 }
 
 void DigestCache::forget(const std::string& path) { entries_.erase(path); }

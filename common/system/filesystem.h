@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/result.h"
@@ -22,12 +23,18 @@ struct FileStamp {
   auto operator<=>(const FileStamp&) const = default;
 };
 
+// Whether the stamp is old enough that another write would change it: a file may
+// be written again within one tick of its filesystem's clock and keep its stamp.
+bool is_settled(const FileStamp&);
+
 class Filesystem {
  public:
   virtual ~Filesystem() = default;
   // nullopt when there is no such file.  Follows symlinks.
   virtual std::optional<FileStamp> stat(const std::string& path) const = 0;
   virtual Result<std::string> read(const std::string& path) const = 0;
+  // Names in a folder, in no order; nullopt when it is none or cannot be read.
+  virtual std::optional<std::vector<std::string>> list(const std::string& folder) const = 0;
   // Writes under a temporary name in the same folder, then renames; makes the
   // parent folders.  A reader sees the old file or the new one, never a part.
   virtual Result<void> write_atomically(const std::string& path, std::string_view bytes,
@@ -38,8 +45,12 @@ class PosixFilesystem : public Filesystem {
  public:
   std::optional<FileStamp> stat(const std::string& path) const override;
   Result<std::string> read(const std::string& path) const override;
+  std::optional<std::vector<std::string>> list(const std::string& folder) const override;
   Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t mode) override;
 };
+
+// Whether `folder` lies on a filesystem that other hosts may write to; also when that cannot be told.
+bool is_on_network(const std::string& folder);
 
 // Digests of files, read once for each (device, inode, size, mtime, ctime).
 // Not thread-safe.
@@ -48,6 +59,8 @@ class DigestCache {
   explicit DigestCache(const Filesystem& filesystem) : filesystem_(filesystem) {}
   // nullopt when the file does not exist or cannot be read.
   std::optional<Digest> digest(const std::string& path);
+  // What an earlier run knew: `path` had this digest when it had this stamp.
+  void remember(const std::string& path, const FileStamp& stamp, const Digest& digest);
   // Forgets what it knows of `path`, so that the next call reads it again.
   void forget(const std::string& path);
 

@@ -2,80 +2,216 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <unordered_set>
+#include <string_view>
 
 namespace extfarm::freshness {
 namespace {
 
-// Why the inputs call for a run; empty when they do not.
-std::string reason_in_inputs(const Action& action, const Recorded& recorded, DigestCache& digests) {
-  std::unordered_set<std::string> accounted_for;
-  for (const auto& input : recorded.inputs) {
-    const auto now = digests.digest(input.path);
-    if (!now) return input.path + " is gone";
-    if (*now != input.digest) return input.path + " changed";
-    accounted_for.insert(input.path);
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+bool is_systems(const std::string& path) {
+  static constexpr std::string_view kFolders[] = {"/usr/include", "/usr/lib", "/usr/local/include"};
+  return std::any_of(std::begin(kFolders), std::end(kFolders), [&](std::string_view folder) {
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+  });
+}
+
+// Search order of a compile: beside the including files first.  System headers
+// name each other by what the system's folders hold, so those are not beside.
+SearchFolders with_folders_beside(const Action& action, const Attestation& attestation,
+                                  const std::vector<std::string>& search_folders) {
+  SearchFolders out;
+  if (action.kind == ActionKind::kCompile) {
+    for (const auto& input : attestation.inputs) {
+      auto folder = folder_of(input.path);
+      if (!is_systems(folder)) out.folders.push_back(std::move(folder));
+    }
+    std::sort(out.folders.begin(), out.folders.end());
+    out.folders.erase(std::unique(out.folders.begin(), out.folders.end()), out.folders.end());
   }
-  for (const auto& output : recorded.outputs) accounted_for.insert(output.path);
-  // Declared, but absent or unseen when the result was made.
-  for (const auto& path : action.inputs) {
-    if (!accounted_for.contains(path) && digests.digest(path))
-      return path + " was not an input of the last run";
+  out.beside_count = static_cast<std::uint32_t>(out.folders.size());
+  out.folders.insert(out.folders.end(), search_folders.begin(), search_folders.end());
+  return out;
+}
+
+}  // namespace
+
+std::string Judge::shown(const std::string& path) const {
+  const bool is_below = path.size() > root_.size() + 1 && path.starts_with(root_) && path[root_.size()] == '/';
+  return is_below ? path.substr(root_.size() + 1) : path;
+}
+
+bool Judge::is_accounted_for(const std::string& path, const Recorded& recorded) const {
+  const auto has_path = [&](VersionId id) { return versions_.path(id) == path; };
+  return std::any_of(recorded.inputs.begin(), recorded.inputs.end(), has_path) ||
+         std::any_of(recorded.outputs.begin(), recorded.outputs.end(),
+                     [&](const RecordedOutput& output) { return has_path(output.version); });
+}
+
+// Why the inputs call for a run; empty when they do not.
+std::string Judge::reason_in_inputs(const Action& action, const Recorded& recorded) {
+  for (const VersionId id : recorded.inputs) {
+    switch (versions_.state(id)) {
+      case FileVersions::State::kSame: continue;
+      case FileVersions::State::kGone: return shown(versions_.path(id)) + " is gone";
+      case FileVersions::State::kAppeared:
+        return "the new file " + shown(versions_.path(id)) + " was looked for";
+      default: return shown(versions_.path(id)) + " changed";
+    }
+  }
+  for (const auto& path : action.inputs) {  // declared, but unseen when the result was made
+    if (!is_accounted_for(path, recorded) && filesystem_.stat(path))
+      return shown(path) + " was not an input of the last run";
   }
   return {};
 }
 
-std::string reason_in_outputs(const Recorded& recorded, DigestCache& digests) {
-  for (const auto& output : recorded.outputs) {
-    if (output.kind == OutputKind::kRemoved) continue;
-    const std::string changed = "its output " + output.path + " was changed";
-    struct stat st {};
-    if (::lstat(output.path.c_str(), &st) != 0) return "its output " + output.path + " is gone";
-    if (output.kind == OutputKind::kFolder) {
-      if (!S_ISDIR(st.st_mode)) return changed;
-    } else if (output.kind == OutputKind::kSymlink) {
-      std::error_code failed;
-      const auto target = std::filesystem::read_symlink(output.path, failed);
-      if (failed || target.native() != output.link_target) return changed;
-    } else if (!S_ISREG(st.st_mode) || digests.digest(output.path) != output.digest) {
-      return changed;
+const IncludeLines& Judge::includes_of(VersionId id) {
+  const auto [it, is_new] = includes_.try_emplace(id);
+  if (is_new) {
+    if (const auto text = filesystem_.read(versions_.path(id)))
+      it->second = read_include_lines(*text);
+    else
+      it->second.has_computed = true;
+  }
+  return it->second;
+}
+
+bool Judge::is_reached(const Action& action, const Recorded& recorded, const Earlier& earlier) {
+  if (action.kind != ActionKind::kCompile) return true;
+  for (const auto& word : action.argv) {
+    if (word.starts_with("-include") || word.starts_with("-imacros")) return true;
+  }
+  const auto& searched = searches_.searched(recorded.search);
+  const auto path_begin = searched.folders.begin() + searched.beside_count;
+  const bool is_on_path = std::find(path_begin, searched.folders.end(), earlier.folder) != searched.folders.end();
+  for (const VersionId id : recorded.inputs) {
+    if (versions_.digest(id).is_zero()) continue;
+    const auto& includes = includes_of(id);
+    if (includes.has_computed) return true;
+    const auto beside = folder_of(versions_.path(id));
+    for (const auto& line : includes.lines) {
+      if (line.name != earlier.name) continue;
+      if (line.is_quoted && beside == earlier.folder) return true;
+      if (is_on_path && !(line.is_quoted && searches_.exists(beside, line.name))) return true;
+    }
+  }
+  return false;
+}
+
+std::string Judge::reason_in_search(const Action& action, const Recorded& recorded) {
+  if (recorded.search == 0 || !searches_.knows(recorded.search)) return {};
+  const auto& bystanders = recorded.bystanders;
+  for (const VersionId id : recorded.inputs) {
+    if (versions_.digest(id).is_zero()) continue;
+    for (const auto& earlier :
+         searches_.earlier_than(recorded.search, versions_.path(id), versions_.path_index(id))) {
+      const auto path = earlier.path();
+      if (std::find(bystanders.begin(), bystanders.end(), path_hash(path)) != bystanders.end()) continue;
+      if (!is_accounted_for(path, recorded) && is_reached(action, recorded, earlier))
+        return "the new file " + shown(path) + " comes before " + shown(versions_.path(id));
     }
   }
   return {};
 }
 
-}  // namespace
-
-Digest fingerprint_of_command(const Action& action) {
-  Hasher hasher;
-  const auto add_all = [&](const std::vector<std::string>& words) {
-    hasher.add_field(std::to_string(words.size()));
-    for (const auto& word : words) hasher.add_field(word);
-  };
-  add_all(action.argv);
-  hasher.add_field(action.program);
-  hasher.add_field(action.cwd);
-  hasher.add_field(std::to_string(action.environment.size()));
-  for (const auto& [name, value] : action.environment) {
-    hasher.add_field(name);
-    hasher.add_field(value);
+std::string Judge::reason_in_outputs(const Recorded& recorded) {
+  for (const auto& output : recorded.outputs) {
+    if (output.kind == OutputKind::kRemoved) continue;
+    const auto& path = versions_.path(output.version);
+    const std::string gone = "its output " + shown(path) + " is gone";
+    const std::string changed = "its output " + shown(path) + " was changed";
+    if (output.kind == OutputKind::kFile) {
+      const auto state = versions_.state(output.version);
+      if (state == FileVersions::State::kGone) return gone;
+      if (state != FileVersions::State::kSame) return changed;
+      continue;
+    }
+    struct stat st {};
+    if (::lstat(path.c_str(), &st) != 0) return gone;
+    if (output.kind == OutputKind::kFolder) {
+      if (!S_ISDIR(st.st_mode)) return changed;
+      continue;
+    }
+    std::error_code failed;
+    const auto target = std::filesystem::read_symlink(path, failed);
+    if (failed || target.native() != output.link_target) return changed;
   }
-  hasher.add_field(action.stdin_bytes);
-  hasher.add_field(to_hex(action.toolchain_digest));
-  return hasher.finish();
+  return {};
 }
 
-Verdict judge(const Action& action, const Recorded* recorded, DigestCache& digests) {
-  if (recorded == nullptr) return {false, "never built"};
-  if (recorded->fingerprint_of_command != fingerprint_of_command(action)) {
-    return {false, "its command, environment or toolchain changed"};
-  }
-  for (const auto& reason :
-       {reason_in_inputs(action, *recorded, digests), reason_in_outputs(*recorded, digests)}) {
-    if (!reason.empty()) return {false, reason};
-  }
+Verdict Judge::judge(const Action& action, const Digest& fingerprint, const Recorded* recorded,
+                     const std::function<std::string()>& difference) {
+  if (recorded == nullptr) return {false, "it was never built"};
+  if (recorded->fingerprint != fingerprint) return {false, difference()};
+  auto reason = reason_in_inputs(action, *recorded);
+  if (reason.empty()) reason = reason_in_search(action, *recorded);
+  if (reason.empty()) reason = reason_in_outputs(*recorded);
+  if (!reason.empty()) return {false, std::move(reason)};
   return {true, "up to date"};
+}
+
+// __has_include of something that is nowhere: wherever it may come to be is an
+// input that is not there.  What the system's own headers ask is left out.
+void Judge::add_unanswered_questions(Recorded& recorded) {
+  const auto& searched = searches_.searched(recorded.search);
+  std::vector<VersionId> absent;
+  for (const VersionId id : recorded.inputs) {
+    if (versions_.digest(id).is_zero() || is_systems(versions_.path(id))) continue;
+    const auto beside = folder_of(versions_.path(id));
+    for (const auto& line : includes_of(id).lines) {
+      if (!line.is_question) continue;
+      std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
+      if (line.is_quoted) places.insert(places.begin(), beside);
+      for (const auto& place : places) {
+        if (searches_.exists(place, line.name)) break;
+        absent.push_back(versions_.intern(place + "/" + line.name, Digest{}));
+      }
+    }
+  }
+  recorded.inputs.insert(recorded.inputs.end(), absent.begin(), absent.end());
+  std::sort(recorded.inputs.begin(), recorded.inputs.end());
+  recorded.inputs.erase(std::unique(recorded.inputs.begin(), recorded.inputs.end()), recorded.inputs.end());
+}
+
+Recorded Judge::witness(const Action& action, const Digest& fingerprint, const Attestation& attestation,
+                        const std::vector<std::string>& search_folders, std::int64_t started_ns) {
+  Recorded out;
+  out.fingerprint = fingerprint;
+  for (const auto& input : attestation.inputs) out.inputs.push_back(versions_.intern(input.path, input.digest));
+  std::sort(out.inputs.begin(), out.inputs.end());
+  for (const auto& output : attestation.outputs) {
+    out.outputs.push_back({versions_.intern(output.path, output.digest), output.kind, output.mode, output.size_bytes,
+                           output.link_target});
+  }
+  if (search_folders.empty() && action.kind != ActionKind::kCompile) return out;
+  out.search = searches_.intern(with_folders_beside(action, attestation, search_folders));
+  if (action.kind == ActionKind::kCompile) add_unanswered_questions(out);
+  for (const VersionId id : out.inputs) {
+    if (versions_.digest(id).is_zero()) continue;
+    for (const auto& earlier : searches_.earlier_than(out.search, versions_.path(id), versions_.path_index(id))) {
+      const auto path = earlier.path();
+      const auto stamp = filesystem_.stat(path);
+      // It may have come after the command had looked: then the next build shall look again.
+      if (stamp && stamp->ctime_ns >= started_ns && !is_accounted_for(path, out)) continue;
+      out.bystanders.push_back(path_hash(path));
+    }
+  }
+  std::sort(out.bystanders.begin(), out.bystanders.end());
+  out.bystanders.erase(std::unique(out.bystanders.begin(), out.bystanders.end()), out.bystanders.end());
+  return out;
+}
+
+void Judge::look_again() {
+  versions_.look_again();
+  searches_.look_again();
+}
+
+void Judge::forget(const std::string& path) {
+  versions_.forget(path);
+  searches_.forget(path);
 }
 
 }  // namespace extfarm::freshness

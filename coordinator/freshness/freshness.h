@@ -3,32 +3,62 @@
 // files whose stamp changed.
 #pragma once
 
+#include <functional>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
-#include "common/base/digest.h"
 #include "common/model/action.h"
-#include "common/model/attestation.h"
-#include "common/system/filesystem.h"
+#include "coordinator/freshness/fingerprint.h"
+#include "coordinator/freshness/include_lines.h"
+#include "coordinator/freshness/recorded.h"
 
 namespace extfarm::freshness {
 
-// Hash of argv, program, cwd, environment, stdin and toolchain.
-Digest fingerprint_of_command(const Action&);
-
-// What was recorded when the action's outputs were last published.
-struct Recorded {
-  Digest fingerprint_of_command;
-  std::vector<AttestedInput> inputs;
-  std::vector<AttestedOutput> outputs;
-};
-
 struct Verdict {
   bool fresh = false;
-  std::string reason;  // "up to date", "never built", "its command changed", "/usr/include/x.h changed", …
+  std::string reason;  // "up to date", "it was never built", "include/x.h changed", …
 };
 
-// `recorded` may be null.  kRemoved outputs are not looked at.
-Verdict judge(const Action&, const Recorded* recorded, DigestCache&);
+class Judge {
+ public:
+  // Paths below `root` are named relative to it.
+  Judge(std::string root, const Filesystem& filesystem, DigestCache& digests)
+      : root_(std::move(root)), versions_(filesystem, digests), searches_(filesystem), filesystem_(filesystem) {}
+  Judge(const Judge&) = delete;
+  Judge& operator=(const Judge&) = delete;
+
+  // `recorded` may be null.  `difference` says what is different about the
+  // command; asked only when something is.
+  Verdict judge(const Action&, const Digest& fingerprint, const Recorded* recorded,
+                const std::function<std::string()>& difference);
+  // What to record of a result just published.  Files that changed their place
+  // in the search since `started_ns` (realtime) are left for the next judgement.
+  Recorded witness(const Action&, const Digest& fingerprint, const Attestation&,
+                   const std::vector<std::string>& search_folders, std::int64_t started_ns);
+  // Others may have written, anywhere.
+  void look_again();
+  // This file was written.
+  void forget(const std::string& path);
+  std::string shown(const std::string& path) const;
+
+  FileVersions& versions() { return versions_; }
+  SearchOrder& searches() { return searches_; }
+
+ private:
+  std::string reason_in_inputs(const Action&, const Recorded&);
+  std::string reason_in_search(const Action&, const Recorded&);
+  std::string reason_in_outputs(const Recorded&);
+  // Whether one of the files that were read looks up this name and would meet this file.
+  bool is_reached(const Action&, const Recorded&, const Earlier&);
+  const IncludeLines& includes_of(VersionId);
+  void add_unanswered_questions(Recorded&);
+  bool is_accounted_for(const std::string& path, const Recorded&) const;
+
+  std::string root_;
+  FileVersions versions_;
+  SearchOrder searches_;
+  const Filesystem& filesystem_;
+  std::unordered_map<VersionId, IncludeLines> includes_;
+};
 
 }  // namespace extfarm::freshness

@@ -5,7 +5,6 @@
 
 #include "common/base/check.h"
 #include "common/protocol/codec.h"
-#include "coordinator/freshness/freshness.h"
 
 namespace extfarm {
 namespace {
@@ -40,6 +39,7 @@ void Farm::warn_once(const std::string& message) {
 void Farm::turn() {
   turn_started_ = parts_.clock.now();
   parts_.directory.refresh(turn_started_);
+  parts_.memory.look_again();
   for (const auto& complaint : parts_.directory.take_complaints()) warn_once(complaint);
   read_door();
   read_messages();
@@ -51,6 +51,7 @@ void Farm::turn() {
       continue;
     warn_once(news.detail);
   }
+  parts_.memory.save();
   parts_.records.flush();
 }
 
@@ -248,9 +249,10 @@ void Farm::end_publications() {
       if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
     }
     if (outcome.outcome_class == OutcomeClass::kSucceeded) {
-      parts_.records.set_published(
-          entry.identity, {freshness::fingerprint_of_command(entry.action), outcome.attestation.inputs,
-                           outcome.attestation.outputs, outcome.stdout_bytes, outcome.stderr_bytes});
+      parts_.memory.record(entry.action, entry.identity, outcome.attestation, outcome.stdout_bytes,
+                           outcome.stderr_bytes, attempt.sent_realtime_ns);
+    } else {
+      parts_.memory.forget(outcome.attestation);
     }
     log_attempt(end.lease, attempt, name_of(outcome.outcome_class), true, end.bytes_returned);
     tell(scheduling::OutputsPublished{end.lease});

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,10 +12,10 @@
 #include "common/compiler/toolchain_probe.h"
 #include "common/system/clock.h"
 #include "coordinator/front_door/front_door.h"
-#include "coordinator/records/records.h"
 #include "coordinator/reporting/build_log.h"
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/shell/action_intake.h"
+#include "coordinator/shell/build_memory.h"
 #include "coordinator/shell/publication.h"
 #include "coordinator/shell/worker_directory.h"
 
@@ -28,6 +29,7 @@ struct FarmParts {
   Filesystem& filesystem;
   DigestCache& digests;
   records::Records& records;
+  BuildMemory& memory;
   const Clock& clock;
   reporting::BuildLog& log;
 };
@@ -60,11 +62,13 @@ class Farm {
     Timestamp submitted;
     bool answered = false;
     std::vector<std::uint64_t> after;
+    std::optional<freshness::Recorded> fresh_result;
   };
   struct Attempt {  // a lease from SendAction on
     ActionId action;
     WorkerId worker;
     Timestamp sent, finished;
+    std::int64_t sent_realtime_ns = 0;
     std::uint32_t lane = 0;
     protocol::Report report;
     bool has_report = false;

@@ -1,8 +1,9 @@
 // The other half of Farm: what it does when the scheduler asks for it.
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
-#include "coordinator/freshness/freshness.h"
+#include "common/system/clock.h"
 #include "coordinator/shell/farm.h"
 
 namespace extfarm {
@@ -35,16 +36,15 @@ void Farm::carry_out(const scheduling::Command& command) {
 }
 
 void Farm::check_freshness(ActionId id) {
-  const Entry& entry = entries_.at(id);
-  freshness::Verdict verdict{false, "forced"};
-  if (!force_) {
-    const auto published = parts_.records.published(entry.identity);
-    freshness::Recorded recorded;
-    if (published) recorded = {published->fingerprint_of_command, published->inputs, published->outputs};
-    verdict = freshness::judge(entry.action, published ? &recorded : nullptr, parts_.digests);
-  }
-  if (!verdict.fresh) parts_.log.rebuilt_reasons[title_of(entry.action)] = verdict.reason;
-  tell(scheduling::FreshnessChecked{id, verdict.fresh});
+  Entry& entry = entries_.at(id);
+  auto judgement = parts_.memory.judge(entry.action, entry.identity);
+  if (force_) judgement.verdict = {false, "--force was given"};
+  parts_.memory.note(entry.action, entry.identity, judgement.verdict);
+  if (judgement.verdict.fresh)
+    entry.fresh_result = std::move(judgement.recorded);
+  else
+    parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
+  tell(scheduling::FreshnessChecked{id, judgement.verdict.fresh});
 }
 
 void Farm::send_action(const scheduling::SendAction& send) {
@@ -60,6 +60,7 @@ void Farm::send_action(const scheduling::SendAction& send) {
   attempt.action = send.action;
   attempt.worker = send.worker;
   attempt.sent = parts_.clock.now();
+  attempt.sent_realtime_ns = realtime_ns();
   attempt.lane = free_lane(send.worker);
   attempts_.emplace(send.lease, std::move(attempt));
   worker->leases.insert(send.lease);
@@ -96,11 +97,11 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
     }
     case Answer::kFresh: {
       message.result = "fresh";
-      if (const auto published = parts_.records.published(entry.identity)) {
-        message.stdout_bytes = published->stdout_bytes;
-        message.stderr_bytes = published->stderr_bytes;
-        for (const auto& output : published->outputs) published_[output.path] = output.digest;
-      }
+      const auto result = std::exchange(entry.fresh_result, std::nullopt);
+      FARM_CHECK(result.has_value());
+      message.stdout_bytes = result->stdout_bytes;
+      message.stderr_bytes = result->stderr_bytes;
+      for (auto& [path, digest] : parts_.memory.files_of(*result)) published_[path] = digest;
       break;
     }
     case Answer::kRunLocally:

@@ -245,6 +245,8 @@ int run_build(const RunOptions& options) {
   ProcessRunner probe_runner;
   DigestCache digests(filesystem);
   ToolchainProbe probe(probe_runner, digests);
+  BuildMemory memory(options.project_root, filesystem, digests, **records, probe_runner, probe);
+  memory.begin_build();
   EmbeddedWorker worker(runner);
   if (options.local_slots > 0) {
     if (const auto started = worker.start(options.local_slots, local_rendezvous, options.key_folder);
@@ -259,7 +261,7 @@ int run_build(const RunOptions& options) {
   log.started = log.first_submission = log.last_publication = clock.now();
   Farm* running_farm = nullptr;
   Farm farm(
-      {**door, **channel, directory, probe, filesystem, digests, **records, clock, log}, options.project_root,
+      {**door, **channel, directory, probe, filesystem, digests, **records, memory, clock, log}, options.project_root,
       options.force, [&](const std::string& message) { terminal.warn(message); },
       [&](const reporting::LoggedAttempt& attempt) { terminal.published(attempt, running_farm->counts()); });
   running_farm = &farm;
@@ -282,7 +284,7 @@ int run_build(const RunOptions& options) {
   terminal.clear();
   farm.cancel_all();
   farm.finish_log();
-  (*records)->flush();
+  memory.end_build();
   worker.stop();
   log.coordinator_cpu_seconds = cpu_seconds();
   write_reports(log, state, filesystem, terminal);

@@ -1,0 +1,98 @@
+#include "coordinator/freshness/file_versions.h"
+
+#include <utility>
+
+namespace extfarm::freshness {
+std::uint32_t FileVersions::index_of(const std::string& path) {
+  const auto [it, is_new] = indexes_.try_emplace(path, static_cast<std::uint32_t>(paths_.size()));
+  if (is_new) {
+    paths_.emplace_back();
+    paths_.back().name = path;
+  }
+  return it->second;
+}
+
+void FileVersions::restore(FileVersion kept) {
+  if (versions_.size() <= kept.id) versions_.resize(kept.id + 1);
+  const auto index = index_of(kept.path);
+  versions_[kept.id] = {index, kept.digest, kept.stamp, State::kUnknown, 0, false};
+  paths_[index].versions.push_back(kept.id);
+}
+
+VersionId FileVersions::intern(const std::string& path, const Digest& digest) {
+  const auto index = index_of(path);
+  for (const VersionId id : paths_[index].versions) {
+    if (versions_[id].digest == digest) return id;
+  }
+  if (versions_.empty()) versions_.emplace_back();  // 0 is no version
+  const auto id = static_cast<VersionId>(versions_.size());
+  versions_.push_back({index, digest, {}, State::kUnknown, 0, true});
+  paths_[index].versions.push_back(id);
+  unsaved_.push_back(id);
+  return id;
+}
+
+void FileVersions::look_at(Path& path) {
+  if (path.look == look_) return;
+  path.look = look_;
+  const auto before = std::exchange(path.stamp, filesystem_.stat(path.name));
+  if (path.stamp != before || !path.stamp || !is_settled(*path.stamp)) path.digest.reset();
+}
+
+std::optional<Digest> FileVersions::digest_now(Path& path) {
+  if (path.digest) return path.digest;
+  for (const VersionId id : path.versions) {
+    if (versions_[id].stamp == *path.stamp) {
+      digests_.remember(path.name, *path.stamp, versions_[id].digest);
+      return path.digest = versions_[id].digest;
+    }
+  }
+  return path.digest = digests_.digest(path.name);
+}
+
+void FileVersions::note_stamp(VersionId id, const FileStamp& stamp) {
+  Version& version = versions_[id];
+  if (version.stamp == stamp || !is_settled(stamp)) return;
+  version.stamp = stamp;
+  if (!version.is_unsaved) unsaved_.push_back(id);
+  version.is_unsaved = true;
+}
+
+FileVersions::State FileVersions::state(VersionId id) {
+  Version& version = versions_[id];
+  if (version.look == look_ && version.state != State::kUnknown) return version.state;
+  version.look = look_;
+  return version.state = judge(id);
+}
+
+FileVersions::State FileVersions::judge(VersionId id) {
+  Path& path = paths_[versions_[id].path];
+  look_at(path);
+  if (versions_[id].digest.is_zero()) return path.stamp ? State::kAppeared : State::kSame;
+  if (!path.stamp) return State::kGone;
+  const auto now = digest_now(path);
+  if (!now || *now != versions_[id].digest) return State::kChanged;  // no digest: no regular file any more
+  note_stamp(id, *path.stamp);
+  return State::kSame;
+}
+
+void FileVersions::forget(const std::string& path) {
+  const auto it = indexes_.find(path);
+  if (it == indexes_.end()) return;
+  Path& known = paths_[it->second];
+  known.look = 0;
+  known.stamp.reset();
+  for (const VersionId id : known.versions) versions_[id].state = State::kUnknown;
+}
+
+std::vector<FileVersion> FileVersions::take_unsaved() {
+  std::vector<FileVersion> out;
+  for (const VersionId id : std::exchange(unsaved_, {})) {
+    Version& version = versions_[id];
+    version.is_unsaved = false;
+    out.push_back({id, paths_[version.path].name, version.digest, version.stamp});
+  }
+  return out;
+}
+
+}  // namespace extfarm::freshness

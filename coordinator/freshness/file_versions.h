@@ -1,0 +1,83 @@
+// Which bytes a file had, as small numbers: a version is a path with a digest.
+// Whether a version still lies at its path is answered once a look for each
+// file, by its stamp, and by reading it only when the stamp is another.
+// Knows nothing of actions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/digest.h"
+#include "common/system/filesystem.h"
+
+namespace extfarm::freshness {
+
+using VersionId = std::uint32_t;  // from 1; stays the same from build to build
+
+// A digest of zeros: there was no file.
+struct FileVersion {
+  VersionId id = 0;
+  std::string path;
+  Digest digest;
+  FileStamp stamp;  // when the file had this digest; all zero: not to be trusted
+};
+
+class FileVersions {
+ public:
+  enum class State : std::uint8_t { kUnknown, kSame, kChanged, kGone, kAppeared };
+
+  FileVersions(const Filesystem& filesystem, DigestCache& digests) : filesystem_(filesystem), digests_(digests) {}
+
+  // What an earlier build has kept.
+  void restore(FileVersion);
+  // The version of `path` with `digest`, new or known.
+  VersionId intern(const std::string& path, const Digest& digest);
+  bool knows(VersionId id) const { return id < versions_.size() && versions_[id].path != kNoPath; }
+  const std::string& path(VersionId id) const { return paths_[versions_[id].path].name; }
+  const Digest& digest(VersionId id) const { return versions_[id].digest; }
+  std::uint32_t path_index(VersionId id) const { return versions_[id].path; }
+  State state(VersionId);
+  // From now on every file is looked at again: others may have written.
+  void look_again() { ++look_; }
+  // This file was written.
+  void forget(const std::string& path);
+  // Versions that are new, or whose stamp is, since the last call.
+  std::vector<FileVersion> take_unsaved();
+
+ private:
+  static constexpr std::uint32_t kNoPath = 0xffffffff;
+  struct Path {
+    std::string name;
+    std::vector<VersionId> versions;
+    std::uint32_t look = 0;          // the last look at it
+    std::optional<FileStamp> stamp;  // as it is now
+    std::optional<Digest> digest;    // as it is now, once somebody had to know
+  };
+  struct Version {
+    std::uint32_t path = kNoPath;
+    Digest digest;
+    FileStamp stamp;
+    State state = State::kUnknown;   // as of `look`
+    std::uint32_t look = 0;
+    bool is_unsaved = false;
+  };
+  std::uint32_t index_of(const std::string& path);
+  State judge(VersionId);
+  void look_at(Path&);
+  std::optional<Digest> digest_now(Path&);
+  void note_stamp(VersionId, const FileStamp&);
+
+  const Filesystem& filesystem_;
+  DigestCache& digests_;
+  std::vector<Path> paths_;
+  std::vector<Version> versions_;
+  std::unordered_map<std::string, std::uint32_t> indexes_;
+  std::vector<VersionId> unsaved_;
+  std::uint32_t look_ = 1;
+};
+
+}  // namespace extfarm::freshness

@@ -1,0 +1,138 @@
+#include "coordinator/freshness/search_order.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace extfarm::freshness {
+namespace {
+
+const std::vector<Earlier> kNone;
+
+std::string key_of(const SearchFolders& searched) {
+  std::string key = std::to_string(searched.beside_count);
+  for (const auto& folder : searched.folders) key += '\0' + folder;
+  return key;
+}
+
+// A library is found under its shared or its static name, whichever is there first.
+std::string other_name(std::string_view name) {
+  if (name.starts_with("lib") && name.ends_with(".so")) return std::string(name.substr(0, name.size() - 3)) + ".a";
+  if (name.starts_with("lib") && name.ends_with(".a")) return std::string(name.substr(0, name.size() - 2)) + ".so";
+  return {};
+}
+
+}  // namespace
+
+void SearchOrder::restore(SearchId id, SearchFolders searched) {
+  if (orders_.size() <= id) orders_.resize(id + 1);
+  ids_[key_of(searched)] = id;
+  orders_[id].searched = std::move(searched);
+}
+
+SearchId SearchOrder::intern(const SearchFolders& searched) {
+  if (searched.folders.empty()) return 0;
+  if (orders_.empty()) orders_.emplace_back();
+  const auto [it, is_new] = ids_.try_emplace(key_of(searched), static_cast<SearchId>(orders_.size()));
+  if (is_new) {
+    orders_.emplace_back();
+    orders_.back().searched = searched;
+    unsaved_.push_back(it->second);
+  }
+  return it->second;
+}
+
+void SearchOrder::list(const std::string& folder, Listing& listing) {
+  listing.stamp = filesystem_.stat(folder);
+  listing.names.clear();
+  if (!listing.stamp) return;
+  if (auto names = filesystem_.list(folder)) listing.names.insert(names->begin(), names->end());
+  if (!is_settled(*listing.stamp)) listing.stamp.reset();
+}
+
+const std::unordered_set<std::string>& SearchOrder::names_in(const std::string& folder) {
+  const auto [it, is_new] = listings_.try_emplace(folder);
+  if (is_new) list(folder, it->second);
+  return it->second.names;
+}
+
+void SearchOrder::refresh() {
+  is_stale_ = false;
+  bool has_changed = false;
+  for (auto& [folder, listing] : listings_) {
+    const auto now = filesystem_.stat(folder);
+    if (now && listing.stamp == now) continue;
+    if (!now && listing.names.empty()) continue;
+    const auto before = std::exchange(listing.names, {});
+    list(folder, listing);
+    has_changed = has_changed || listing.names != before;
+  }
+  if (has_changed) forget_found();
+}
+
+void SearchOrder::forget_found() {
+  for (Order& order : orders_) {
+    order.found.clear();
+    order.is_alone.clear();
+  }
+}
+
+bool SearchOrder::exists(const std::string& folder, std::string_view name) {
+  const auto slash = name.find('/');
+  const auto& names = names_in(folder);
+  if (!names.contains(std::string(name.substr(0, slash)))) return false;
+  if (slash == std::string_view::npos) return true;
+  return exists(folder + "/" + std::string(name.substr(0, slash)), name.substr(slash + 1));
+}
+
+std::vector<Earlier> SearchOrder::look(const SearchFolders& searched, const std::string& path) {
+  std::vector<Earlier> out;
+  for (std::size_t at = 0; at < searched.folders.size(); ++at) {
+    const auto& folder = searched.folders[at];
+    if (path.size() <= folder.size() + 1 || !path.starts_with(folder) || path[folder.size()] != '/') continue;
+    const auto name = std::string_view(path).substr(folder.size() + 1);
+    const std::string other = other_name(name);
+    const std::size_t end = std::max<std::size_t>(at, searched.beside_count);
+    for (std::size_t earlier = 0; earlier < end; ++earlier) {
+      if (earlier == at) continue;
+      const auto& place = searched.folders[earlier];
+      for (const std::string_view wanted : {name, std::string_view(other)}) {
+        if (!wanted.empty() && exists(place, wanted)) out.push_back({place, std::string(wanted)});
+      }
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+const std::vector<Earlier>& SearchOrder::earlier_than(SearchId id, const std::string& path,
+                                                      std::uint32_t path_index) {
+  if (id == 0 || id >= orders_.size()) return kNone;
+  if (is_stale_) refresh();
+  Order& order = orders_[id];
+  if (order.is_alone.size() <= path_index) order.is_alone.resize(path_index + 1);
+  if (order.is_alone[path_index]) return kNone;
+  if (const auto known = order.found.find(path_index); known != order.found.end()) return known->second;
+  auto found = look(order.searched, path);
+  if (!found.empty()) return order.found[path_index] = std::move(found);
+  order.is_alone[path_index] = 1;
+  return kNone;
+}
+
+void SearchOrder::forget(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return;
+  const auto listing = listings_.find(path.substr(0, slash));
+  // A file that was there already changes no listing.
+  if (listing == listings_.end() || listing->second.names.contains(path.substr(slash + 1))) return;
+  list(path.substr(0, slash), listing->second);
+  forget_found();
+}
+
+std::vector<std::pair<SearchId, SearchFolders>> SearchOrder::take_unsaved() {
+  std::vector<std::pair<SearchId, SearchFolders>> out;
+  for (const SearchId id : std::exchange(unsaved_, {})) out.emplace_back(id, orders_[id].searched);
+  return out;
+}
+
+}  // namespace extfarm::freshness

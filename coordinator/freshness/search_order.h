@@ -1,0 +1,77 @@
+// Which files a command would have read in place of those it did read, had
+// they been there: a new header in a folder that is searched earlier.  Knows
+// folders and names; which options made the order is common/compiler's to know.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "common/system/filesystem.h"
+
+namespace extfarm::freshness {
+
+using SearchId = std::uint32_t;  // 0: nothing is searched
+
+// Folders in the order in which names are looked up.  The first
+// `beside_count` are those of the including files: which of them comes first
+// depends on who includes, so each counts as earlier than all others.
+struct SearchFolders {
+  std::vector<std::string> folders;
+  std::uint32_t beside_count = 0;
+  bool operator==(const SearchFolders&) const = default;
+};
+
+struct Earlier {  // an existing file that a search for `name` meets in `folder`
+  std::string folder, name;
+  std::string path() const { return folder + "/" + name; }
+  auto operator<=>(const Earlier&) const = default;
+};
+
+class SearchOrder {
+ public:
+  explicit SearchOrder(const Filesystem& filesystem) : filesystem_(filesystem) {}
+
+  void restore(SearchId, SearchFolders);
+  SearchId intern(const SearchFolders&);
+  // Existing files that a search for `path` by any of its names meets before it.
+  // `path_index` names the path in this build.
+  const std::vector<Earlier>& earlier_than(SearchId, const std::string& path, std::uint32_t path_index);
+  const SearchFolders& searched(SearchId id) const { return orders_[id].searched; }
+  bool knows(SearchId id) const { return id < orders_.size(); }
+  // `name` may have folders in it.
+  bool exists(const std::string& folder, std::string_view name);
+  // From now on folders are listed again where they changed: others may have written.
+  void look_again() { is_stale_ = true; }
+  // This file was written.
+  void forget(const std::string& path);
+  std::vector<std::pair<SearchId, SearchFolders>> take_unsaved();
+
+ private:
+  struct Order {
+    SearchFolders searched;
+    std::unordered_map<std::uint32_t, std::vector<Earlier>> found;  // path index → earlier files, none left out
+    std::vector<std::uint8_t> is_alone;                                // by path index: nothing comes earlier
+  };
+  struct Listing {
+    std::optional<FileStamp> stamp;  // nullopt: no such folder, or to be listed again
+    std::unordered_set<std::string> names;
+  };
+  void refresh();
+  void list(const std::string& folder, Listing&);
+  void forget_found();
+  const std::unordered_set<std::string>& names_in(const std::string& folder);
+  std::vector<Earlier> look(const SearchFolders&, const std::string& path);
+
+  const Filesystem& filesystem_;
+  std::vector<Order> orders_;
+  std::unordered_map<std::string, SearchId> ids_;
+  std::unordered_map<std::string, Listing> listings_;
+  bool is_stale_ = false;
+  std::vector<SearchId> unsaved_;
+};
+
+}  // namespace extfarm::freshness

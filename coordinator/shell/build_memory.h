@@ -1,0 +1,61 @@
+// What a build knows of earlier ones: judges actions by the records, and
+// records what is published.  Joins coordinator/freshness with coordinator/records.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/compiler/search_folders.h"
+#include "common/compiler/toolchain_probe.h"
+#include "coordinator/freshness/freshness.h"
+#include "coordinator/records/records.h"
+
+namespace extfarm {
+
+struct Judgement {
+  freshness::Verdict verdict;
+  Digest fingerprint;
+  std::optional<freshness::Recorded> recorded;  // the last result, fresh or not
+};
+
+class BuildMemory {
+ public:
+  BuildMemory(const std::string& project_root, const Filesystem&, DigestCache&, records::Records&, ProcessRunner&,
+              ToolchainProbe&);
+  BuildMemory(const BuildMemory&) = delete;
+  BuildMemory& operator=(const BuildMemory&) = delete;
+
+  void begin_build();
+  // Whether it must run, and why.
+  Judgement judge(const Action&, const records::Identity&);
+  // Remembers the verdict for `extfarm explain`.
+  void note(const Action&, const records::Identity&, const freshness::Verdict&);
+  // Records the result of an action that was just published.  `started_ns`
+  // (realtime): before its command ran.
+  void record(const Action&, const records::Identity&, const Attestation&, const std::string& stdout_bytes,
+              const std::string& stderr_bytes, std::int64_t started_ns);
+  void forget(const Attestation&);
+  // Others may have written.
+  void look_again() { judge_.look_again(); }
+  // Digests of a recorded result's files.
+  std::vector<std::pair<std::string, Digest>> files_of(const freshness::Recorded&);
+  void save();
+  void end_build();
+  std::string shown(const std::string& path) const { return judge_.shown(path); }
+  const records::Records& records() const { return records_; }
+
+ private:
+  std::string difference(const Action&, const records::Identity&);
+  void restore();
+
+  records::Records& records_;
+  ToolchainProbe& probe_;
+  SearchFolderProbe search_folders_;
+  freshness::Judge judge_;
+  std::int64_t build_ = 0;
+  std::vector<records::Identity> fresh_;
+};
+
+}  // namespace extfarm
