@@ -11,7 +11,7 @@ namespace extfarm {
 
 struct AttestedInput {
   std::string path;  // absolute
-  Digest digest;
+  Digest digest;     // zeros: it was looked for and is not there
   auto operator<=>(const AttestedInput&) const = default;
 };
 

@@ -112,10 +112,13 @@ Result<void> make_folder(const AttestedOutput& output) {
 }  // namespace
 
 Result<void> check_inputs(const Attestation& attestation, DigestCache& digests) {
+  const auto is_same = [&](const AttestedInput& input) {
+    return digests.digest(input.path).value_or(Digest{}) == input.digest;
+  };
   for (const auto& input : attestation.inputs) {
-    if (digests.digest(input.path) == input.digest) continue;
+    if (is_same(input)) continue;
     digests.forget(input.path);
-    if (digests.digest(input.path) == input.digest) continue;
+    if (is_same(input)) continue;
     return failure(ErrorCode::kRefused, input.path +
                                             " differs between that host and this one (a stale cache, " +
                                             "or another version of it)");

@@ -123,14 +123,12 @@ std::string Judge::reason_in_outputs(const Recorded& recorded) {
     const auto& path = versions_.path(output.version);
     const std::string gone = "its output " + shown(path) + " is gone";
     const std::string changed = "its output " + shown(path) + " was changed";
-    if (output.kind == OutputKind::kFile) {
-      const auto state = versions_.state(output.version);
-      if (state == FileVersions::State::kGone) return gone;
-      if (state != FileVersions::State::kSame) return changed;
-      continue;
-    }
     struct stat st {};
     if (::lstat(path.c_str(), &st) != 0) return gone;
+    if (output.kind == OutputKind::kFile) {
+      if (!S_ISREG(st.st_mode) || versions_.state(output.version) != FileVersions::State::kSame) return changed;
+      continue;
+    }
     if (output.kind == OutputKind::kFolder) {
       if (!S_ISDIR(st.st_mode)) return changed;
       continue;
@@ -181,7 +179,10 @@ Recorded Judge::witness(const Action& action, const Digest& fingerprint, const A
   Recorded out;
   out.fingerprint = fingerprint;
   for (const auto& input : attestation.inputs) out.inputs.push_back(versions_.intern(input.path, input.digest));
+  // Bytes that came to the worker in a message are not attested; they are this host's own.
+  for (const auto& pinned : action.pinned) out.inputs.push_back(versions_.intern(pinned.path, pinned.digest));
   std::sort(out.inputs.begin(), out.inputs.end());
+  out.inputs.erase(std::unique(out.inputs.begin(), out.inputs.end()), out.inputs.end());
   for (const auto& output : attestation.outputs) {
     out.outputs.push_back({versions_.intern(output.path, output.digest), output.kind, output.mode, output.size_bytes,
                            output.link_target});

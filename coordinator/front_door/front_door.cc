@@ -32,6 +32,17 @@ void watch(int epoll, int operation, int fd, std::uint64_t id, bool for_writing)
 
 }  // namespace
 
+bool is_open(const std::string& socket_path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_path.empty() || socket_path.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool out = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return out;
+}
+
 Result<std::unique_ptr<FrontDoor>> FrontDoor::open(const std::string& socket_path,
                                                    const std::string& project_root) {
   sockaddr_un address{};

@@ -25,6 +25,9 @@ struct ConnectionClosed {
 };
 using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed>;
 
+// Whether a coordinator listens there.
+bool is_open(const std::string& socket_path);
+
 class FrontDoor {
  public:
   // Binds `socket_path` (mode 0600).  Only processes of this user are served.

@@ -97,6 +97,7 @@ struct Database::Impl {
   std::string path, warning;
   mutable std::unordered_map<const char*, sqlite3_stmt*> statements;
   bool is_damaged = false;
+  bool was_left_open = false;  // a build that used it was killed, or still runs
   bool in_transaction = false;
   bool turn_is_lost = false;  // the transaction could not begin; writes until flush() are dropped
 
@@ -129,6 +130,8 @@ Opening Database::Impl::open(const std::string& where, Access access) {
   path = where;
   const bool on_network = is_on_network(fs::path(path).parent_path().string());
   const int flags = access == Access::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  std::error_code failed;
+  was_left_open = fs::exists(path + "-wal", failed) || fs::exists(path + "-journal", failed);
   // A network's locks may hang or be lies: one build at a time is what the tree's own lock is for.
   if (sqlite3_open_v2(path.c_str(), &db, flags, on_network ? "unix-none" : nullptr) != SQLITE_OK) return Opening::kCannot;
   if (access == Access::kReadWrite && sqlite3_db_readonly(db, "main") == 1) return Opening::kCannot;
@@ -142,6 +145,11 @@ Opening Database::Impl::open(const std::string& where, Access access) {
   // a network's round trips are too slow to be waited for at each turn.
   run(on_network ? "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF"
                  : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  const auto pages = static_cast<std::uint64_t>(number_from("PRAGMA page_count", status));
+  const auto page_bytes = static_cast<std::uint64_t>(number_from("PRAGMA page_size", status));
+  if (!was_left_open && fs::file_size(path, failed) < pages * page_bytes) return Opening::kNotOurs;
+  if (was_left_open && number_from("SELECT quick_check = 'ok' FROM pragma_quick_check(1)", status) != 1)
+    return says_damaged(status) || status == SQLITE_ROW ? Opening::kNotOurs : Opening::kCannot;
   if (version != kSchemaVersion) {
     if (const auto made = bring_up_to_date(); made != Opening::kOpened) return made;
   }
@@ -167,9 +175,11 @@ Opening Database::Impl::bring_up_to_date() {
   return run("COMMIT") == SQLITE_OK ? Opening::kOpened : Opening::kCannot;
 }
 
+// Only what costs nothing: whatever else is damaged shows when it is read.
 Opening Database::Impl::check_content() {
+  int status = SQLITE_OK;
   sqlite3_stmt* statement = nullptr;
-  const int status = sqlite3_prepare_v2(db, kProbe, -1, &statement, nullptr);
+  status = sqlite3_prepare_v2(db, kProbe, -1, &statement, nullptr);
   sqlite3_finalize(statement);
   if (says_damaged(status)) return Opening::kNotOurs;
   return Opening::kOpened;

@@ -11,6 +11,8 @@
 
 #include "common/transport/beacon.h"
 #include "common/transport/keys.h"
+#include "coordinator/front_door/front_door.h"
+#include "coordinator/shell/explain.h"
 #include "coordinator/shell/run_build.h"
 
 namespace {
@@ -110,6 +112,9 @@ int main(int argc, char** argv) {
   auto* status = app.add_subcommand("status", "List the workers that have announced themselves");
   status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
       ->capture_default_str();
+  std::vector<std::string> targets;
+  auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now");
+  explanation->add_option("target", targets, "An output, a source or an extension's name")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -117,7 +122,10 @@ int main(int argc, char** argv) {
   }
   if (keys->parsed()) return show_keys(options.key_folder);
   if (status->parsed()) return show_workers(options.rendezvous);
+  if (explanation->parsed()) return explain(std::filesystem::current_path().string(), targets);
   if (!variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
+  // Inside another `extfarm run`: its coordinator serves this command as well.
+  if (front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
 
   split_words(workers, options.workers);
   options.project_root = std::filesystem::current_path().string();

@@ -16,6 +16,7 @@
 #include "coordinator/shell/embedded_worker.h"
 #include "coordinator/shell/farm.h"
 #include "coordinator/shell/terminal.h"
+#include "coordinator/shell/tree_lock.h"
 
 extern char** environ;
 
@@ -115,8 +116,14 @@ double cpu_seconds() {
 class Build {
  public:
   Build(ProcessRunner& runner, ConnectingChannel& channel, front_door::FrontDoor& door, Farm& farm,
-        Terminal& terminal, const Clock& clock, EmbeddedWorker& worker)
-      : runner_(runner), channel_(channel), farm_(farm), terminal_(terminal), clock_(clock), worker_(worker) {
+        Terminal& terminal, const Clock& clock, EmbeddedWorker& worker, TreeLock& lock)
+      : runner_(runner),
+        channel_(channel),
+        farm_(farm),
+        terminal_(terminal),
+        clock_(clock),
+        worker_(worker),
+        lock_(lock) {
     signals_ = block_signals();
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     for (int fd : {signals_, runner.fd(), door.fd()}) {
@@ -140,6 +147,7 @@ class Build {
       if (const auto deadline = runner_.next_deadline_in()) wait = std::min(wait, *deadline);
       channel_.wait(epoll_, std::max(wait, Duration{0}));
       read_signals();
+      lock_.touch();
       farm_.turn();
       read_exits();
       if (interrupted_ && clock_.now() - *interrupted_ > kGraceAfterInterrupt)
@@ -177,6 +185,7 @@ class Build {
   Terminal& terminal_;
   const Clock& clock_;
   EmbeddedWorker& worker_;
+  TreeLock& lock_;
   ProcessId command_;
   int signals_ = -1, epoll_ = -1;
   std::optional<Timestamp> interrupted_;
@@ -234,6 +243,7 @@ int run_build(const RunOptions& options) {
   if (!channel) return refuse(kExitRetry, channel.error().message);
   auto door = front_door::FrontDoor::open(socket, options.project_root);
   if (!door) return refuse(kExitRetry, door.error().message);
+  TreeLock lock(state, [&](const std::string& message) { terminal.warn(message); });
   auto records = open_records(state, runtime, terminal);
   if (!records) return refuse(kExitRetry, records.error().message);
 
@@ -255,6 +265,7 @@ int run_build(const RunOptions& options) {
     }
   }
 
+  const std::string said = (*records)->warning();
   reporting::BuildLog log;
   log.project_root = options.project_root;
   for (const auto& word : options.command) log.command += (log.command.empty() ? "" : " ") + word;
@@ -265,7 +276,7 @@ int run_build(const RunOptions& options) {
       options.force, [&](const std::string& message) { terminal.warn(message); },
       [&](const reporting::LoggedAttempt& attempt) { terminal.published(attempt, running_farm->counts()); });
   running_farm = &farm;
-  Build build(runner, **channel, **door, farm, terminal, clock, worker);
+  Build build(runner, **channel, **door, farm, terminal, clock, worker, lock);
 
   ProcessRequest request;
   request.program = program;
@@ -278,6 +289,7 @@ int run_build(const RunOptions& options) {
   if (!command)
     return refuse(command.error().code == ErrorCode::kNotFound ? 127 : 126, command.error().message);
 
+  if (const auto pid = runner.pid(*command)) lock.name_command(*pid);
   log.exit_code = build.run(*command);
   log.ended = clock.now();
   log.status = build.was_interrupted() ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
@@ -285,6 +297,7 @@ int run_build(const RunOptions& options) {
   farm.cancel_all();
   farm.finish_log();
   memory.end_build();
+  if (const auto& warning = (*records)->warning(); warning != said) terminal.warn(warning);
   worker.stop();
   log.coordinator_cpu_seconds = cpu_seconds();
   write_reports(log, state, filesystem, terminal);

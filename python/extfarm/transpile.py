@@ -1,7 +1,7 @@
 """Runs one Cython transpile, described on standard input, in a process of its own.
 
-Knows how to restore what cythonize had (folder, sys.path, Options) and which
-files were read.  Refuses to know extfarm: it is run by path, on any machine.
+Knows how to restore what cythonize had (folder, sys.path, Options), which files
+were read and which were looked for in vain.  Refuses to know extfarm: it is run by path, on any machine.
 """
 
 import sys
@@ -14,8 +14,11 @@ import os
 import pickle
 import stat
 
+_SEARCHED = (".pxd", ".pxi", ".pyx", ".py")
+
 _read = {}
 _written = set()
+_missed = {}
 
 
 def _watch(event, arguments):
@@ -31,6 +34,21 @@ def _watch(event, arguments):
             _read[path] = None
     elif event == "import" and arguments[1]:
         _read[os.path.abspath(arguments[1])] = None
+
+
+def _watch_searches():
+    """Notes the sources that Cython looks for in vain: one that comes to be there changes the result."""
+    plain_stat = os.stat
+
+    def stat_and_note(path, *args, **named):
+        try:
+            return plain_stat(path, *args, **named)
+        except (FileNotFoundError, NotADirectoryError):
+            if isinstance(path, (str, bytes)) and os.fsdecode(path).endswith(_SEARCHED):
+                _missed[os.path.abspath(os.fsdecode(path))] = None
+            raise
+
+    os.stat = stat_and_note
 
 
 def _source_of(path):
@@ -52,6 +70,9 @@ def _write_depfile(depfile):
             continue
         if regular and path not in _written and "\n" not in path:
             lines.append(os.fsencode(path) + b"\n")
+    for path in list(_missed):
+        if path not in _written and "\n" not in path and not os.path.lexists(path):
+            lines.append(b"!" + os.fsencode(path) + b"\n")
     with open(depfile, "wb") as out:
         out.writelines(lines)
 
@@ -92,6 +113,7 @@ def transpile(request):
 def main():
     request = pickle.loads(base64.b64decode(sys.stdin.buffer.read()))
     sys.addaudithook(_watch)
+    _watch_searches()
     code = transpile(request)
     depfile = os.environ.get("EXTFARM_DEPFILE")
     if depfile and code == 0:

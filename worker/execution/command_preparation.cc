@@ -103,27 +103,33 @@ PreparedCommand prepare_command(const Action& action, const std::string& tempora
   return out;
 }
 
-Result<std::set<std::string>> list_inputs(const Action& action, const PreparedCommand& command,
-                                          const std::vector<CollectedOutput>& outputs,
-                                          const Filesystem& filesystem) {
-  std::set<std::string> paths(action.inputs.begin(), action.inputs.end());
+Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& command,
+                                 const std::vector<CollectedOutput>& outputs, const Filesystem& filesystem) {
+  ListedInputs out;
+  out.read.insert(action.inputs.begin(), action.inputs.end());
   const auto source = command.dependency_source;
-  if (source == DependencySource::kNone) return paths;
+  if (source == DependencySource::kNone) return out;
   const std::string named = (std::filesystem::path(action.cwd) / command.depfile).lexically_normal().string();
   std::string stored = named;
   for (const auto& output : outputs) {
     if (output.attested.path == named) stored = output.stored_at;
   }
   const auto text = filesystem.read(stored);
-  if (!text && source == DependencySource::kLines) return paths;  // nothing was read beyond the declared
+  if (!text && source == DependencySource::kLines) return out;  // nothing was read beyond the declared
   const auto read = text ? read_dependencies(source, *text, action.cwd)
                          : Result<std::vector<std::string>>(tl::unexpected(text.error()));
   if (!read || (read->empty() && source != DependencySource::kLines)) {
     return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + named + " cannot be used" +
                                        (read ? std::string(": it is empty") : ": " + read.error().message));
   }
-  paths.insert(read->begin(), read->end());
-  return paths;
+  for (const auto& path : *read) {
+    const bool was_missed = source == DependencySource::kLines && path.starts_with('!');
+    if (was_missed)
+      out.missed.insert(path.substr(1));
+    else
+      out.read.insert(path);
+  }
+  return out;
 }
 
 }  // namespace extfarm

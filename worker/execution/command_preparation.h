@@ -18,7 +18,7 @@ enum class DependencySource {
   kNone,          // only the declared inputs are known
   kAddedDepfile,  // at `depfile`, in the attempt's scratch
   kOwnDepfile,    // the command's own, at `depfile` in its working folder
-  kLines,         // EXTFARM_DEPFILE: one path a line
+  kLines,         // EXTFARM_DEPFILE: one path a line; after a "!" one that was looked for in vain
 };
 
 struct PreparedCommand {
@@ -33,10 +33,15 @@ struct PreparedCommand {
 // `temporary` is the attempt's own folder for TMPDIR and dependency files.
 PreparedCommand prepare_command(const Action&, const std::string& temporary);
 
-// Absolute paths of all that the command read and that matters: its declared
-// inputs and what it listed, whether in scratch or among its `outputs`.
+// Absolute paths.
+struct ListedInputs {
+  std::set<std::string> read;
+  std::set<std::string> missed;  // looked for in vain
+};
+
+// All that the command read and that matters: its declared inputs and what it
+// listed, whether in scratch or among its `outputs`.
 // Errors: kIo when its list cannot be read, for then its inputs would go uncompared.
-Result<std::set<std::string>> list_inputs(const Action&, const PreparedCommand&,
-                                          const std::vector<CollectedOutput>& outputs, const Filesystem&);
+Result<ListedInputs> list_inputs(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs, const Filesystem&);
 
 }  // namespace extfarm

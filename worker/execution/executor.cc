@@ -284,9 +284,12 @@ Result<void> Executor::Impl::attest(const Attempt& attempt, Attestation& attesta
   for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
   const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, filesystem);
   if (!inputs) return tl::unexpected(inputs.error());
-  for (const auto& path : *inputs) {
+  for (const auto& path : inputs->read) {
     if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
     if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
+  }
+  for (const auto& path : inputs->missed) {
+    if (!settled.contains(path) && !filesystem.stat(path)) attestation.inputs.push_back({path, Digest{}});
   }
   return {};
 }

@@ -65,45 +65,61 @@ TEST_F(RecordsTest, PredictsTheMedianOfTheLastNineRuns) {
   EXPECT_EQ(records->predicted_seconds(digest_of("b")), 1.5);
 }
 
-TEST_F(RecordsTest, RemembersAPublishedResultByteForByte) {
-  Published published;
-  published.fingerprint_of_command = digest_of("command");
-  published.inputs = {{"/src/a.c", digest_of("a")}, {std::string("/src/\xff.h"), digest_of("h")}};
-  published.outputs = {{"/src/a.o", OutputKind::kFile, 0640, 7, digest_of("o"), ""},
-                       {"/src/l", OutputKind::kSymlink, 0777, 0, digest_of("t"), "t"},
-                       {"/src/gone", OutputKind::kRemoved, 0, 0, {}, ""}};
-  published.stdout_bytes = std::string("nul \0 byte", 10);
-  published.stderr_bytes = "a.c:1: warning: \xE2\x80\x98x\xE2\x80\x99 <\xff>\n";
+TEST_F(RecordsTest, RemembersAResultByteForByte) {
+  const std::string content("nul \0 byte \xff", 12);
+  const std::string path = "/src/\xff.h";
   {
     const auto records = open();
-    records->set_published(digest_of("a"), published);
+    records->set_published(digest_of("a"), "first");
+    records->set_published(digest_of("a"), content);
+    records->set_file(7, path, content);
+    records->set_search(3, content);
+    records->set_toolchain(digest_of("t"), content);
     records->flush();
   }
-  const auto read = open()->published(digest_of("a"));
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->fingerprint_of_command, published.fingerprint_of_command);
-  EXPECT_EQ(read->inputs, published.inputs);
-  ASSERT_EQ(read->outputs.size(), 3u);
-  for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(read->outputs[i].path, published.outputs[i].path);
-    EXPECT_EQ(read->outputs[i].kind, published.outputs[i].kind);
-    EXPECT_EQ(read->outputs[i].mode, published.outputs[i].mode);
-    EXPECT_EQ(read->outputs[i].size_bytes, published.outputs[i].size_bytes);
-    EXPECT_EQ(read->outputs[i].digest, published.outputs[i].digest);
-    EXPECT_EQ(read->outputs[i].link_target, published.outputs[i].link_target);
-  }
-  EXPECT_EQ(read->stdout_bytes, published.stdout_bytes);
-  EXPECT_EQ(read->stderr_bytes, published.stderr_bytes);
+  const auto records = open();
+  EXPECT_EQ(records->published(digest_of("a")), content);
+  EXPECT_EQ(records->toolchain(digest_of("t")), content);
+  int count = 0;
+  records->for_each_file([&](std::uint32_t id, const std::string& read, std::string_view bytes) {
+    ++count;
+    EXPECT_EQ(id, 7u);
+    EXPECT_EQ(read, path);
+    EXPECT_EQ(bytes, content);
+  });
+  records->for_each_search([&](std::uint32_t id, const std::string&, std::string_view bytes) {
+    ++count;
+    EXPECT_EQ(id, 3u);
+    EXPECT_EQ(bytes, content);
+  });
+  EXPECT_EQ(count, 2);
 }
 
-TEST_F(RecordsTest, TheLastPublishedResultReplacesTheOneBefore) {
+TEST_F(RecordsTest, FindsAnActionByEachOfItsNames) {
   const auto records = open();
-  Published published;
-  published.stdout_bytes = "first";
-  records->set_published(digest_of("a"), published);
-  published.stdout_bytes = "second";
-  records->set_published(digest_of("a"), published);
-  EXPECT_EQ(records->published(digest_of("a"))->stdout_bytes, "second");
+  records->set_command(digest_of("a"), "command of a", {"/src/a.c", "/src/a.o", "pkg.a"});
+  records->set_command(digest_of("b"), "command of b", {"/src/a.o", "/src/a.so", "pkg.a"});
+  EXPECT_EQ(records->identities_named("/src/a.c"), std::vector{digest_of("a")});
+  EXPECT_EQ(records->identities_named("pkg.a").size(), 2u);
+  EXPECT_TRUE(records->identities_named("pkg").empty());
+  EXPECT_EQ(records->command(digest_of("b")), "command of b");
+}
+
+TEST_F(RecordsTest, TellsTheVerdictsOfTheLastBuild) {
+  const auto records = open();
+  const auto first = records->begin_build();
+  records->set_verdict(digest_of("a"), first, "a.h changed");
+  records->set_fresh(first, {digest_of("b"), digest_of("c")});
+  records->flush();
+  const auto second = open()->begin_build();
+  EXPECT_EQ(second, first + 1);
+  EXPECT_EQ(records->last_build(), second);
+  EXPECT_EQ(records->verdict(digest_of("a"))->build, first);
+  EXPECT_EQ(records->verdict(digest_of("a"))->reason, "a.h changed");
+  EXPECT_FALSE(records->was_fresh(second, digest_of("c")));
+  records->set_fresh(second, {digest_of("c")});
+  EXPECT_TRUE(records->was_fresh(second, digest_of("c")));
+  EXPECT_FALSE(records->was_fresh(second, digest_of("b")));
 }
 
 TEST_F(RecordsTest, TheTailIsTheLongestChainBehind) {
@@ -176,22 +192,62 @@ TEST_F(RecordsTest, ATruncatedDatabaseIsSetAside) {
   expect_set_aside_once();
 }
 
-TEST_F(RecordsTest, ADamagedPageIsSetAside) {
+TEST_F(RecordsTest, ADamagedPageIsSetAsideWhenItIsMet) {
   {
     const auto records = open();
     for (int i = 0; i < 2000; ++i) records->add_run(digest_of(std::to_string(i)), 1, 0);
   }
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(4096);
-  file << std::string(8192, '\x5a');
+  file.seekp(8192);
+  for (int page = 2; page < 40; ++page) file << std::string(4096, '\x5a');
   file.close();
+  {
+    const auto records = open();
+    ASSERT_NE(records, nullptr);
+    for (int i = 0; i < 2000; ++i) static_cast<void>(records->predicted_seconds(digest_of(std::to_string(i))));
+    records->flush();
+    EXPECT_NE(records->warning().find(path_ + ".damaged-1"), std::string::npos) << records->warning();
+    records->add_run(digest_of("a"), 2, 0);  // goes nowhere
+    records->flush();
+  }
+  const auto anew = open();
+  EXPECT_EQ(anew->warning(), "");
+  EXPECT_EQ(anew->predicted_seconds(digest_of("1")), std::nullopt);
+}
+
+TEST_F(RecordsTest, ALaterVersionIsSetAside) {
+  open();
+  run_sql("PRAGMA user_version = 3");
   expect_set_aside_once();
 }
 
-TEST_F(RecordsTest, AnotherVersionIsSetAside) {
-  open();
-  run_sql("PRAGMA user_version = 2");
-  expect_set_aside_once();
+TEST_F(RecordsTest, AnEarlierVersionKeepsItsHistory) {
+  fs::create_directories(folder_ + "/.extfarm");
+  run_sql(R"(
+CREATE TABLE runs (identity TEXT NOT NULL, run_seconds REAL NOT NULL, peak_memory_bytes INTEGER NOT NULL);
+CREATE INDEX runs_by_identity ON runs (identity);
+CREATE TABLE edges (producer TEXT NOT NULL, consumer TEXT NOT NULL, PRIMARY KEY (producer, consumer)) WITHOUT ROWID;
+CREATE TABLE published (identity TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO published VALUES ('x', '{}');
+PRAGMA user_version = 1;)");
+  run_sql("INSERT INTO runs VALUES ('" + to_hex(digest_of("a")) + "', 12.5, 0)");
+  const auto records = open();
+  EXPECT_NE(records->warning().find("earlier extfarm"), std::string::npos);
+  EXPECT_EQ(records->predicted_seconds(digest_of("a")), 12.5);
+  EXPECT_EQ(open()->warning(), "");
+  EXPECT_FALSE(fs::exists(path_ + ".damaged-1"));
+}
+
+TEST_F(RecordsTest, ReadingOnlyNeitherMakesNorMendsAFile) {
+  EXPECT_EQ(Records::open(path_, Database::Access::kReadOnly).error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(fs::exists(path_));
+  open()->add_run(digest_of("a"), 3, 0);
+  const auto reader = Records::open(path_, Database::Access::kReadOnly);
+  ASSERT_TRUE(reader);
+  EXPECT_EQ((*reader)->predicted_seconds(digest_of("a")), 3);
+  std::ofstream(path_, std::ios::trunc) << std::string(8192, 'x');
+  EXPECT_FALSE(Records::open(path_, Database::Access::kReadOnly));
+  EXPECT_FALSE(fs::exists(path_ + ".damaged-1"));
 }
 
 TEST_F(RecordsTest, AMissingTableIsSetAside) {
@@ -223,15 +279,6 @@ TEST_F(RecordsTest, ALockedDatabaseIsNotTakenForADamagedOne) {
   EXPECT_FALSE(fs::exists(path_ + ".damaged-1"));
   sqlite3_close(db);
   EXPECT_EQ(open()->warning(), "");
-}
-
-TEST_F(RecordsTest, AnUnreadableEntryMeansNeverBuilt) {
-  {
-    const auto records = open();
-    records->set_published(digest_of("a"), {});
-  }
-  run_sql("UPDATE published SET content = '{\"command\": \"no digest\"}'");
-  EXPECT_FALSE(open()->published(digest_of("a")));
 }
 
 TEST_F(RecordsTest, APlaceThatCannotBeWrittenIsAnErrorThatNamesIt) {

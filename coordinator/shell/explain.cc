@@ -1,0 +1,103 @@
+#include "coordinator/shell/explain.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "coordinator/shell/action_intake.h"
+#include "coordinator/shell/action_record.h"
+#include "coordinator/shell/build_memory.h"
+
+namespace extfarm {
+namespace {
+
+constexpr std::size_t kExamples = 3;
+
+struct Found {
+  records::Identity identity;
+  Action action;
+};
+
+std::string main_output(const Action& action) {
+  return action.outputs.empty() ? action.argv.back() : action.outputs.front();
+}
+
+std::vector<Found> find_target(const records::Records& records, const std::string& root, const std::string& target) {
+  std::set<records::Identity> identities;
+  for (const auto& name : {target, absolute_path(target, root)}) {
+    for (const auto& identity : records.identities_named(name)) identities.insert(identity);
+  }
+  std::vector<Found> out;
+  for (const auto& identity : identities) {
+    const auto text = records.command(identity);
+    if (auto action = text ? action_from(*text) : std::nullopt) out.push_back({identity, std::move(*action)});
+  }
+  std::sort(out.begin(), out.end(), [](const Found& a, const Found& b) {
+    return std::pair(a.action.kind, main_output(a.action)) < std::pair(b.action.kind, main_output(b.action));
+  });
+  return out;
+}
+
+void say_unknown(const records::Records& records, BuildMemory& memory, const std::string& target) {
+  std::string examples;
+  std::size_t count = 0;
+  for (const auto& identity : records.identities()) {
+    const auto text = records.command(identity);
+    const auto action = text ? action_from(*text) : std::nullopt;
+    if (!action || action->outputs.empty()) continue;
+    if (++count > kExamples) break;
+    examples += (examples.empty() ? "" : ", ") + memory.shown(action->outputs.front());
+  }
+  std::fprintf(stderr,
+               "extfarm: nothing is known of %s; name an output, a source or an extension of a build in this folder"
+               "%s%s\n",
+               target.c_str(), examples.empty() ? "" : ", such as ", examples.c_str());
+}
+
+std::string last_build(const records::Records& records, const records::Identity& identity) {
+  const auto build = records.last_build();
+  const auto verdict = records.verdict(identity);
+  if (verdict && verdict->build == build) return "ran, because " + verdict->reason;
+  return records.was_fresh(build, identity) ? "up to date" : "did not ask for it";
+}
+
+}  // namespace
+
+int explain(const std::string& project_root, const std::vector<std::string>& targets) {
+  const auto opened = records::Records::open(project_root + "/.extfarm/state.sqlite",
+                                             records::Database::Access::kReadOnly);
+  if (!opened) {
+    std::fprintf(stderr, "extfarm: %s; build here first: extfarm run -- …\n", opened.error().message.c_str());
+    return 1;
+  }
+  auto& records = **opened;
+  PosixFilesystem filesystem;
+  DigestCache digests(filesystem);
+  ProcessRunner runner;
+  ToolchainProbe probe(runner, digests);
+  BuildMemory memory(project_root, filesystem, digests, records, runner, probe);
+  int exit_code = 0;
+  for (const auto& target : targets) {
+    auto found = find_target(records, project_root, target);
+    if (found.empty()) {
+      say_unknown(records, memory, target);
+      exit_code = 1;
+    }
+    for (auto& [identity, action] : found) {
+      std::string now;
+      if (const auto toolchain = probe.probe(action.toolchain)) {
+        action.toolchain_digest = toolchain->digest;
+        const auto verdict = memory.judge(action, identity).verdict;
+        now = verdict.fresh ? "up to date" : "would run, because " + verdict.reason;
+      } else {
+        now = "would fail: " + toolchain.error().message;
+      }
+      std::printf("%s (%s%s%s)\n  last build: %s\n  now: %s\n", memory.shown(main_output(action)).c_str(),
+                  name_of(action.kind), action.group.empty() ? "" : ", ", action.group.c_str(),
+                  last_build(records, identity).c_str(), now.c_str());
+    }
+  }
+  return exit_code;
+}
+
+}  // namespace extfarm

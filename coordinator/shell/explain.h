@@ -1,0 +1,14 @@
+// `extfarm explain TARGET…`: why actions ran in the last build, and whether
+// they would now.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace extfarm {
+
+// Each target is an output, a source or an extension's name.  Returns the exit
+// code: 0, or 1 when a target is unknown.
+int explain(const std::string& project_root, const std::vector<std::string>& targets);
+
+}  // namespace extfarm

@@ -1,0 +1,34 @@
+// One build at a time in one tree.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace extfarm {
+
+class TreeLock {
+ public:
+  // Waits until no other build holds `folder`; `say` is told once who does.
+  // A folder that cannot be written is not held, and neither is a lock that
+  // the filesystem does not offer: then nothing is remembered there anyway.
+  TreeLock(const std::string& folder, const std::function<void(const std::string&)>& say);
+  ~TreeLock();
+  TreeLock(const TreeLock&) = delete;
+  TreeLock& operator=(const TreeLock&) = delete;
+  // The build's command, which may outlive a killed coordinator: the next build waits for it, too.
+  void name_command(int pid);
+  // On a network the lock is a file that lives while it is touched: call at
+  // least every few seconds.
+  void touch();
+
+ private:
+  void take_here(const std::function<void(const std::string&)>& say);
+  void take_on_network(const std::function<void(const std::string&)>& say);
+  std::string path_;
+  int fd_ = -1;            // this host's kernel holds the lock for us
+  bool is_ours_ = false;   // on a network: the file is ours
+  std::int64_t touched_ns_ = 0;
+};
+
+}  // namespace extfarm
