@@ -11,6 +11,8 @@
 #include <map>
 #include <thread>
 
+#include "common/system/clock.h"
+
 namespace extfarm {
 namespace {
 
@@ -113,6 +115,7 @@ class CountingFilesystem : public Filesystem {
     if (!files.at(path).readable) return failure(ErrorCode::kIo, "cannot read " + path);
     return files.at(path).content;
   }
+  std::optional<std::vector<std::string>> list(const std::string&) const override { return std::nullopt; }
   Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t) override {
     File& file = files[path];
     file.content = bytes;
@@ -155,6 +158,16 @@ TEST(DigestCacheTest, EachPartOfTheStampThatChangesMeansReadingAgain) {
     cache.digest("/f");
     EXPECT_EQ(disk.reads, ++expected_reads);
   }
+}
+
+TEST(DigestCacheTest, AStampYoungerThanTheClocksTickIsNotBelieved) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  disk.files["/f"].stamp.mtime_ns = realtime_ns();
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  disk.files["/f"].content = "two";  // written again within the tick
+  EXPECT_EQ(cache.digest("/f"), digest_of("two"));
 }
 
 TEST(DigestCacheTest, ForgettingMeansReadingAgain) {
