@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <set>
 
-#include "coordinator/shell/action_intake.h"
-#include "coordinator/shell/action_record.h"
-#include "coordinator/shell/build_memory.h"
+#include "coordinator/farm/action_intake.h"
+#include "coordinator/farm/action_record.h"
+#include "coordinator/farm/build_memory.h"
 
 namespace extfarm {
 namespace {

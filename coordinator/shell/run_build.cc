@@ -14,7 +14,7 @@
 #include <random>
 
 #include "coordinator/shell/embedded_worker.h"
-#include "coordinator/shell/farm.h"
+#include "coordinator/farm/farm.h"
 #include "coordinator/shell/terminal.h"
 #include "coordinator/shell/tree_lock.h"
 

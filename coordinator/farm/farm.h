@@ -14,10 +14,10 @@
 #include "coordinator/front_door/front_door.h"
 #include "coordinator/reporting/build_log.h"
 #include "coordinator/scheduling/scheduler.h"
-#include "coordinator/shell/action_intake.h"
-#include "coordinator/shell/build_memory.h"
-#include "coordinator/shell/publication.h"
-#include "coordinator/shell/worker_directory.h"
+#include "coordinator/farm/action_intake.h"
+#include "coordinator/farm/build_memory.h"
+#include "coordinator/farm/publication.h"
+#include "coordinator/farm/worker_directory.h"
 
 namespace extfarm {
 
@@ -42,6 +42,9 @@ class Farm {
   Farm(const Farm&) = delete;
   Farm& operator=(const Farm&) = delete;
 
+  using AnswerTo = std::function<void(const front_door::AnswerMessage&)>;
+  // The answer comes later, once, or at once for what stays local.
+  void submit(const front_door::SubmitRequest&, AnswerTo, front_door::ConnectionId = {});
   // Reads all that has arrived and carries out what follows from it.
   void turn();
   // How long a wait may last before turn() must run again.
@@ -56,8 +59,9 @@ class Farm {
  private:
   struct Entry {
     Action action;
-    front_door::ConnectionId connection;
+    front_door::ConnectionId connection;  // 0: this process
     std::string request_id;
+    AnswerTo answer;
     Digest identity;
     Timestamp submitted;
     bool answered = false;
@@ -75,8 +79,7 @@ class Farm {
   };
 
   void read_door();
-  void submit(front_door::ConnectionId, front_door::SubmitRequest&);
-  void answer_local(front_door::ConnectionId, const std::string& id, ActionKind, const std::string& reason);
+  void answer_local(const AnswerTo&, const std::string& id, const std::string& reason);
   void read_messages();
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
   void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);

@@ -1,5 +1,5 @@
 // The half of Farm that hears: the front door, the workers, the ends of publications.
-#include "coordinator/shell/farm.h"
+#include "coordinator/farm/farm.h"
 
 #include <algorithm>
 
@@ -65,7 +65,9 @@ Duration Farm::time_to_wait() const {
 void Farm::read_door() {
   for (auto& event : parts_.door.take_events()) {
     if (auto* submitted = std::get_if<front_door::Submitted>(&event)) {
-      submit(submitted->connection, submitted->request);
+      const auto connection = submitted->connection;
+      submit(submitted->request,
+             [this, connection](const auto& message) { parts_.door.answer(connection, message); }, connection);
     } else if (const auto* local = std::get_if<front_door::RanLocally>(&event)) {
       ++parts_.log.passed_through;
       ++parts_.log.local_reasons[local->request.reason];
@@ -80,21 +82,20 @@ void Farm::read_door() {
   }
 }
 
-void Farm::answer_local(front_door::ConnectionId connection, const std::string& id, ActionKind,
-                        const std::string& reason) {
+void Farm::answer_local(const AnswerTo& answer, const std::string& id, const std::string& reason) {
   ++parts_.log.passed_through;
   ++parts_.log.local_reasons[reason];
-  parts_.door.answer(connection, {id, "run_locally", 0, "", "", reason});
+  answer({id, "run_locally", 0, "", "", reason});
 }
 
-void Farm::submit(front_door::ConnectionId connection, front_door::SubmitRequest& request) {
+void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, front_door::ConnectionId connection) {
   if (parts_.log.total == 0) parts_.log.first_submission = turn_started_;
   ++parts_.log.total;
   auto taken = intake_.take(request);
   if (const auto* local = std::get_if<StaysLocal>(&taken)) {
-    return answer_local(connection, request.id, request.kind, local->reason);
+    return answer_local(answer, request.id, local->reason);
   }
-  if (nobody_there_) return answer_local(connection, request.id, request.kind, "no worker is reachable");
+  if (nobody_there_) return answer_local(answer, request.id, "no worker is reachable");
 
   const ActionId id{next_action_++};
   Entry entry;
@@ -102,6 +103,7 @@ void Farm::submit(front_door::ConnectionId connection, front_door::SubmitRequest
   entry.action.id = id;
   entry.connection = connection;
   entry.request_id = request.id;
+  entry.answer = std::move(answer);
   entry.identity = ActionIntake::identity_of(entry.action);
   entry.submitted = turn_started_;
   scheduling::ActionSubmitted event;

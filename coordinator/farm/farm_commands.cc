@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/system/clock.h"
-#include "coordinator/shell/farm.h"
+#include "coordinator/farm/farm.h"
 
 namespace extfarm {
 
@@ -107,7 +107,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
     case Answer::kRunLocally:
       nobody_there_ = nobody_there_ || !parts_.directory.has_usable();
       if (nobody_there_) warn_once("no worker is reachable (" + command.reason + "); building locally");
-      return answer_local(entry.connection, entry.request_id, entry.action.kind, command.reason);
+      return answer_local(entry.answer, entry.request_id, command.reason);
     case Answer::kDependencyFailed:
       message.result = "failed";
       message.exit_code = 1;
@@ -116,7 +116,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       message.result = "cancelled";
       break;
   }
-  parts_.door.answer(entry.connection, message);
+  entry.answer(message);
   std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
 }
 

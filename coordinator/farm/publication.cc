@@ -1,4 +1,4 @@
-#include "coordinator/shell/publication.h"
+#include "coordinator/farm/publication.h"
 
 #include <algorithm>
 

@@ -21,6 +21,11 @@ class ActionIntake {
  public:
   ActionIntake(std::string project_root, ToolchainProbe& probe)
       : root_(std::move(project_root)), probe_(probe) {}
+  // What the request asks for, without id, pinned inputs and view roots; no
+  // place is looked at.  `environment` is what matters of the request's own.
+  // Why it cannot go to a worker comes in `local_reason`, empty when it can.
+  Action describe(const front_door::SubmitRequest&, std::vector<std::pair<std::string, std::string>> environment,
+                  std::string& local_reason);
   // The action has everything but its id and pinned inputs.
   std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
   // A stable name across builds: kind, cwd and main output.
@@ -29,6 +34,8 @@ class ActionIntake {
   static double guess_seconds(const Action&);
 
  private:
+  std::string add_places(Action&) const;  // why it stays local, or empty
+
   std::string root_;
   ToolchainProbe& probe_;
 };

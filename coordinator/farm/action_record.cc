@@ -1,4 +1,4 @@
-#include "coordinator/shell/action_record.h"
+#include "coordinator/farm/action_record.h"
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "coordinator/shell/worker_directory.h"
+#include "coordinator/farm/worker_directory.h"
 
 #include <algorithm>
 

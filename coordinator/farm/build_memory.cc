@@ -1,8 +1,8 @@
-#include "coordinator/shell/build_memory.h"
+#include "coordinator/farm/build_memory.h"
 
 #include <algorithm>
 
-#include "coordinator/shell/action_record.h"
+#include "coordinator/farm/action_record.h"
 
 namespace extfarm {
 

@@ -1,4 +1,4 @@
-#include "coordinator/shell/action_intake.h"
+#include "coordinator/farm/action_intake.h"
 
 #include <unistd.h>
 
@@ -16,9 +16,10 @@ namespace fs = std::filesystem;
 
 // argv[0] as exec would find it; empty when it is nowhere.
 std::string resolve_program(const std::string& name, const std::string& cwd,
-                            const front_door::Environment& environment) {
+                            const std::vector<std::pair<std::string, std::string>>& environment) {
   if (name.find('/') != std::string::npos) return absolute_path(name, cwd);
-  const auto path = environment.find("PATH");
+  const auto path = std::find_if(environment.begin(), environment.end(),
+                                 [](const auto& variable) { return variable.first == "PATH"; });
   std::istringstream folders(path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second);
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, cwd);
@@ -43,32 +44,34 @@ void add_root(std::vector<std::string>& roots, const std::string& folder) {
 }  // namespace
 
 std::string absolute_path(const std::string& path, const std::string& cwd) {
+  const bool is_normal = path.find("./") == std::string::npos && path.find("//") == std::string::npos &&
+                         !path.ends_with('.') && !path.ends_with('/') && !path.empty();
+  if (is_normal) return path.starts_with('/') ? path : cwd + (cwd.ends_with('/') ? "" : "/") + path;
   const fs::path whole = path.starts_with('/') ? fs::path(path) : fs::path(cwd) / path;
   return whole.lexically_normal().string();
 }
 
-std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequest& request) {
+Action ActionIntake::describe(const front_door::SubmitRequest& request,
+                              std::vector<std::pair<std::string, std::string>> environment,
+                              std::string& local_reason) {
   Action action;
   action.kind = request.kind;
   action.group = request.group;
   action.argv = request.argv;
   action.cwd = request.cwd;
   action.stdin_bytes = request.stdin_bytes;
-  action.environment = environment_that_matters(request.environment);
-  action.program = resolve_program(request.argv[0], request.cwd, request.environment);
-  if (action.program.empty()) return StaysLocal{"no program " + request.argv[0] + " on the PATH"};
-
+  action.environment = std::move(environment);
+  action.program = resolve_program(request.argv[0], request.cwd, action.environment);
   for (const auto& path : request.inputs) action.inputs.push_back(absolute_path(path, request.cwd));
   for (const auto& path : request.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
   if (action.kind != ActionKind::kCythonize) {
     const auto reading = read_command_line(request.argv);
-    if (reading.must_run_locally) return StaysLocal{reading.local_reason};
-    if (reading.kind == ActionKind::kOther) return StaysLocal{"it is no compiler that extfarm knows"};
+    if (reading.must_run_locally)
+      local_reason = reading.local_reason;
+    else if (reading.kind == ActionKind::kOther)
+      local_reason = "it is no compiler that extfarm knows";
     action.kind = reading.kind;
-    for (const auto& path : reading.sources) {
-      auto absolute = absolute_path(path, request.cwd);
-      if (fs::is_regular_file(absolute)) action.inputs.push_back(std::move(absolute));
-    }
+    for (const auto& path : reading.sources) action.inputs.push_back(absolute_path(path, request.cwd));
     for (const auto& path : reading.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
   }
   for (auto* paths : {&action.inputs, &action.outputs}) {
@@ -78,9 +81,21 @@ std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequ
     }
     *paths = std::move(once);
   }
+  action.toolchain = request.toolchain;
+  if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
+  if (action.program.empty()) {
+    local_reason = "no program " + request.argv[0] + " on the PATH";
+  } else if (const auto toolchain = probe_.probe(action.toolchain)) {
+    action.toolchain_digest = toolchain->digest;
+  } else {
+    local_reason = toolchain.error().message;
+  }
+  return action;
+}
+
+std::string ActionIntake::add_places(Action& action) const {
   for (const auto& output : action.outputs) {
-    if (fs::exists(output) && !fs::is_regular_file(output))
-      return StaysLocal{"its output " + output + " is no regular file"};
+    if (fs::exists(output) && !fs::is_regular_file(output)) return "its output " + output + " is no regular file";
   }
   if (lies_below(action.cwd, root_))
     add_root(action.view_roots, root_);
@@ -89,15 +104,20 @@ std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequ
   for (const auto& output : action.outputs)
     add_root(action.view_roots, fs::path(output).parent_path().string());
   for (const auto& root : action.view_roots) {
-    if (root == "/" || !fs::is_directory(root))
-      return StaysLocal{"its folder " + root + " cannot be made a private view"};
+    if (root == "/" || !fs::is_directory(root)) return "its folder " + root + " cannot be made a private view";
   }
+  return {};
+}
 
-  action.toolchain = request.toolchain;
-  if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
-  const auto toolchain = probe_.probe(action.toolchain);
-  if (!toolchain) return StaysLocal{toolchain.error().message};
-  action.toolchain_digest = toolchain->digest;
+std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequest& request) {
+  std::string local_reason;
+  Action action = describe(request, environment_that_matters(request.environment), local_reason);
+  if (local_reason.empty()) local_reason = add_places(action);
+  if (!local_reason.empty()) return StaysLocal{local_reason};
+  // A source that is a pipe or is not there yet is no input to be compared.
+  const std::size_t declared = request.inputs.size();
+  std::size_t at = 0;
+  std::erase_if(action.inputs, [&](const std::string& path) { return at++ >= declared && !fs::is_regular_file(path); });
   return action;
 }
 
