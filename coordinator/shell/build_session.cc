@@ -1,0 +1,137 @@
+#include "coordinator/shell/build_session.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <random>
+
+namespace extfarm {
+namespace {
+
+int block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto to_seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return to_seconds(usage.ru_utime) + to_seconds(usage.ru_stime);
+}
+
+}  // namespace
+
+int refuse(int code, const std::string& message) {
+  std::fprintf(stderr, "extfarm: %s\n", message.c_str());
+  return code;
+}
+
+BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clock)
+    : tree_(tree), terminal_(terminal), clock_(clock), socket_(tree.runtime.path() + "/door") {
+  signals_ = block_signals();
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+}
+
+BuildSession::~BuildSession() {
+  ::close(epoll_);
+  ::close(signals_);
+}
+
+tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(const RunOptions& options,
+                                                                               BuildTree& tree, Terminal& terminal,
+                                                                               reporting::BuildLog& log,
+                                                                               const Clock& clock) {
+  const auto fail = [](int code, const Error& error) {
+    return tl::unexpected<SessionFailure>(SessionFailure{code, error.message});
+  };
+  const auto own = load_or_make_key_pair(options.key_folder, "client");
+  if (!own) return fail(kExitConfiguration, own.error());
+  const auto worker_key = load_or_make_key_pair(options.key_folder, "worker");
+  if (!worker_key) return fail(kExitConfiguration, worker_key.error());
+
+  std::unique_ptr<BuildSession> session(new BuildSession(tree, terminal, clock));
+  auto& s = *session;
+  auto channel = make_connecting_channel(*own);
+  if (!channel) return fail(kExitRetry, channel.error());
+  s.channel_ = std::move(*channel);
+  auto door = front_door::FrontDoor::open(s.socket_, tree.root);
+  if (!door) return fail(kExitRetry, door.error());
+  s.door_ = std::move(*door);
+  const std::string local_rendezvous = tree.runtime.path() + "/workers";
+  std::random_device random;
+  const auto epoch = static_cast<std::uint64_t>(random()) << 32 | random();
+  s.directory_ = std::make_unique<WorkerDirectory>(
+      DirectorySettings{local_rendezvous, options.rendezvous, options.workers, worker_key->public_key, user_name(),
+                        host_name(), epoch},
+      *s.channel_);
+  if (options.local_slots > 0) {
+    if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder); !started)
+      terminal.warn(started.error().message);
+  }
+  s.farm_ = std::make_unique<Farm>(
+      FarmParts{*s.door_, *s.channel_, *s.directory_, tree.probe, tree.filesystem, tree.digests, *tree.records,
+                *tree.memory, clock, log},
+      tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
+      [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
+  for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    ::epoll_ctl(s.epoll_, EPOLL_CTL_ADD, fd, &event);
+  }
+  return session;
+}
+
+void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
+                        const std::function<void(int)>& on_signal) {
+  Duration wait = farm_->time_to_wait();
+  if (const auto deadline = runner_.next_deadline_in()) wait = std::min(wait, *deadline);
+  channel_->wait(epoll_, std::max(wait, Duration{0}));
+  signalfd_siginfo info{};
+  while (::read(signals_, &info, sizeof info) == sizeof info) {
+    on_signal(static_cast<int>(info.ssi_signo));
+    farm_->cancel_all();
+  }
+  tree_.lock->touch();
+  farm_->turn();
+  for (const auto& exit : runner_.take_exits()) {
+    if (!worker_.id() || exit.id != *worker_.id())
+      on_exit(exit);
+    else
+      terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
+  }
+  terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
+}
+
+void BuildSession::end() {
+  terminal_.clear();
+  farm_->cancel_all();
+  farm_->finish_log();
+  worker_.stop();
+}
+
+void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal) {
+  log.coordinator_cpu_seconds = cpu_seconds();
+  std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)}};
+  if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html")) {
+    files.emplace_back("/trace.json", reporting::trace_json(log));
+    files.emplace_back("/report.html", reporting::report_html(log));
+  }
+  for (const auto& [name, text] : files) {
+    if (const auto written = tree.filesystem.write_atomically(tree.state + name, text, 0644); !written)
+      terminal.warn(written.error().message);
+  }
+  terminal.say(reporting::summary_text(log, ".extfarm/report.html"));
+}
+
+}  // namespace extfarm

@@ -1,0 +1,55 @@
+#include "coordinator/shell/build_tree.h"
+
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace extfarm {
+
+namespace fs = std::filesystem;
+
+RuntimeFolder::RuntimeFolder() {
+  const char* tmp = std::getenv("TMPDIR");
+  path_ = std::string(tmp != nullptr && std::strlen(tmp) < 60 ? tmp : "/tmp") + "/extfarm-XXXXXX";
+  if (::mkdtemp(path_.data()) == nullptr) path_.clear();
+}
+
+RuntimeFolder::~RuntimeFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
+BuildTree::BuildTree(const std::string& project_root, Terminal& terminal)
+    : root(project_root), state(project_root + "/.extfarm"), terminal_(terminal) {}
+
+BuildTree::~BuildTree() = default;
+
+Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_root, Terminal& terminal) {
+  std::unique_ptr<BuildTree> tree(new BuildTree(project_root, terminal));
+  if (tree->runtime.path().empty())
+    return failure(ErrorCode::kIo, std::string("cannot make a folder in /tmp: ") + std::strerror(errno));
+  tree->lock = std::make_unique<TreeLock>(tree->state, [&](const std::string& words) { terminal.warn(words); });
+  auto opened = records::Records::open(tree->state + "/state.sqlite");
+  if (!opened) {
+    terminal.warn(opened.error().message + "; nothing will be remembered of this build");
+    opened = records::Records::open(tree->runtime.path() + "/state.sqlite");
+  }
+  if (!opened) return tl::unexpected(opened.error());
+  tree->records = std::move(*opened);
+  tree->said_ = tree->records->warning();
+  if (!tree->said_.empty()) terminal.warn(tree->said_);
+  tree->memory = std::make_unique<BuildMemory>(project_root, tree->filesystem, tree->digests, *tree->records,
+                                               tree->probe_runner, tree->probe);
+  tree->memory->begin_build();
+  return tree;
+}
+
+void BuildTree::close() {
+  memory->end_build();
+  if (const auto& warning = records->warning(); warning != said_) terminal_.warn(warning);
+  said_ = records->warning();
+}
+
+}  // namespace extfarm

@@ -1,0 +1,56 @@
+// The tree a build runs in, and what is known of it: its lock, its records,
+// digests.  Knows no worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/compiler/toolchain_probe.h"
+#include "common/system/filesystem.h"
+#include "coordinator/farm/build_memory.h"
+#include "coordinator/shell/terminal.h"
+#include "coordinator/shell/tree_lock.h"
+
+namespace extfarm {
+
+// A private folder in /tmp or TMPDIR; gone at the end.
+class RuntimeFolder {
+ public:
+  RuntimeFolder();
+  ~RuntimeFolder();
+  RuntimeFolder(const RuntimeFolder&) = delete;
+  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class BuildTree {
+ public:
+  // Waits until no other build runs in `project_root`.
+  // Errors: kIo when not even a throw-away folder can be made.
+  static Result<std::unique_ptr<BuildTree>> open(const std::string& project_root, Terminal&);
+  ~BuildTree();
+
+  std::string root, state;  // state: root/.extfarm
+  RuntimeFolder runtime;
+  PosixFilesystem filesystem;
+  DigestCache digests{filesystem};
+  ProcessRunner probe_runner;
+  ToolchainProbe probe{probe_runner, digests};
+  std::unique_ptr<TreeLock> lock;
+  std::unique_ptr<records::Records> records;
+  std::unique_ptr<BuildMemory> memory;
+
+  // Keeps what was learnt, and says what could not be kept.
+  void close();
+
+ private:
+  BuildTree(const std::string& project_root, Terminal&);
+  Terminal& terminal_;
+  std::string said_;
+};
+
+}  // namespace extfarm
