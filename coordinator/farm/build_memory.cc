@@ -32,8 +32,12 @@ void BuildMemory::begin_build() {
 }
 
 Judgement BuildMemory::judge(const Action& action, const records::Identity& identity) {
+  return judge(action, identity, freshness::fingerprint_of(action));
+}
+
+Judgement BuildMemory::judge(const Action& action, const records::Identity& identity, const Digest& fingerprint) {
   Judgement out;
-  out.fingerprint = freshness::fingerprint_of(action);
+  out.fingerprint = fingerprint;
   if (const auto bytes = records_.published(identity)) {
     auto recorded = freshness::decode_recorded(*bytes);
     const auto known = [&](freshness::VersionId id) { return judge_.versions().knows(id); };
@@ -59,7 +63,7 @@ std::string BuildMemory::difference(const Action& action, const records::Identit
 
 void BuildMemory::note(const Action& action, const records::Identity& identity, const freshness::Verdict& verdict) {
   if (verdict.fresh) {
-    fresh_.push_back(identity);
+    note_fresh(identity);
     return;
   }
   records_.set_verdict(identity, build_, verdict.reason);

@@ -30,8 +30,10 @@ class BuildMemory {
   void begin_build();
   // Whether it must run, and why.
   Judgement judge(const Action&, const records::Identity&);
+  Judgement judge(const Action&, const records::Identity&, const Digest& fingerprint);
   // Remembers the verdict for `extfarm explain`.
   void note(const Action&, const records::Identity&, const freshness::Verdict&);
+  void note_fresh(const records::Identity& identity) { fresh_.push_back(identity); }
   // Records the result of an action that was just published.  `started_ns`
   // (realtime): before its command ran.
   void record(const Action&, const records::Identity&, const Attestation&, const std::string& stdout_bytes,

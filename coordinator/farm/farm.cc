@@ -89,6 +89,7 @@ void Farm::answer_local(const AnswerTo& answer, const std::string& id, const std
 }
 
 void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, front_door::ConnectionId connection) {
+  turn_started_ = parts_.clock.now();
   if (parts_.log.total == 0) parts_.log.first_submission = turn_started_;
   ++parts_.log.total;
   auto taken = intake_.take(request);
@@ -100,6 +101,10 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   const ActionId id{next_action_++};
   Entry entry;
   entry.action = std::move(std::get<Action>(taken));
+  if (entry.action.kind == ActionKind::kCompile && !entry.action.inputs.empty() && !entry.action.outputs.empty()) {
+    parts_.log.compiles.push_back(
+        {entry.action.cwd, entry.action.argv, entry.action.inputs.back(), entry.action.outputs.front()});
+  }
   entry.action.id = id;
   entry.connection = connection;
   entry.request_id = request.id;
@@ -130,7 +135,7 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   }
   event.predicted_seconds =
       parts_.records.predicted_seconds(entry.identity).value_or(ActionIntake::guess_seconds(entry.action));
-  event.tail_seconds = parts_.records.tail_seconds(entry.identity);
+  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(entry.identity));
   entries_.emplace(id, std::move(entry));
   tell(event);
 }

@@ -33,6 +33,7 @@ struct SubmitRequest {
   ToolchainSpec toolchain;  // driver empty: argv[0] on the PATH
   bool has_environment = false;
   Environment environment;
+  double tail_seconds = 0;  // of the longest chain behind it, where the whole graph is known
 };
 struct LocalRequest {
   std::string kind, reason;

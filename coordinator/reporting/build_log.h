@@ -28,6 +28,12 @@ struct LoggedAttempt {
   std::vector<std::uint64_t> after;  // actions it followed (same group, or by pinned input)
 };
 
+struct LoggedCompile {  // absolute paths
+  std::string cwd;
+  std::vector<std::string> argv;
+  std::string source, output;
+};
+
 struct LoggedWorker {
   std::string id, host;
   std::uint32_t slots = 0;
@@ -49,6 +55,8 @@ struct BuildLog {
   std::vector<double> dispatch_ms;  // ready to sent, one per dispatch
   std::vector<LoggedAttempt> attempts;
   std::vector<LoggedWorker> workers;
+  std::vector<LoggedCompile> compiles;  // all that were asked for, run or not
+  std::uint64_t fresh_here = 0;         // up to date among those that never go to a worker
   std::map<std::string, std::uint64_t> local_reasons;  // why something ran locally → how often
   std::map<std::string, std::string> rebuilt_reasons;  // title → verdict reason
 };

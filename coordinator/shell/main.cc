@@ -13,6 +13,7 @@
 #include "common/transport/keys.h"
 #include "coordinator/front_door/front_door.h"
 #include "coordinator/shell/explain.h"
+#include "coordinator/shell/graph_build.h"
 #include "coordinator/shell/run_build.h"
 
 namespace {
@@ -94,19 +95,26 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "extfarm " EXTFARM_VERSION);
   auto* run = app.add_subcommand("run", "Run a build; its compiles go to the workers");
-  run->add_flag("-q,--quiet", options.quiet, "Add not one byte to the command's own output");
-  run->add_flag("-v,--verbose", options.verbose, "A line for each action");
-  run->add_flag("--force", options.force,
-                "Run every action that is asked for, also those that are up to date");
-  run->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores");
-  run->add_option("--local", local, "The same; 0 starts no local worker");
-  run->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
-      ->capture_default_str();
-  run->add_option("--workers", workers,
-                  "Endpoints, separated by spaces, in place of all that announce themselves");
-  run->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
+  auto* build = app.add_subcommand("build", "Run a whole graph from a file, without another build tool");
+  for (auto* command : {run, build}) {
+    command->add_flag("-q,--quiet", options.quiet, "Add not one byte to the commands' own output");
+    command->add_flag("-v,--verbose", options.verbose, "A line for each action");
+    command->add_flag("--force", options.force, "Run every action that is asked for, also those that are up to date");
+    command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores");
+    command->add_option("--local", local, "The same; 0 starts no local worker");
+    command->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
+        ->capture_default_str();
+    command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
+    command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
+  }
   run->add_option("command", options.command, "The build's command, after --")->required();
   run->positionals_at_end();
+  std::string manifest, database;
+  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it");
+  build->add_option("--compdb", database, "The graph as a compilation database, such as compile_commands.json")
+      ->excludes("--manifest");
+  build->add_flag("-k,--keep-going", options.keep_going, "Go on with what does not depend on a step that failed");
+  build->add_option("target", options.targets, "Outputs, ids or groups to build; default: all");
   auto* keys = app.add_subcommand("keys", "Show this user's public keys; makes them at first");
   keys->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
   auto* status = app.add_subcommand("status", "List the workers that have announced themselves");
@@ -123,10 +131,16 @@ int main(int argc, char** argv) {
   if (keys->parsed()) return show_keys(options.key_folder);
   if (status->parsed()) return show_workers(options.rendezvous);
   if (explanation->parsed()) return explain(std::filesystem::current_path().string(), targets);
-  if (!variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
+  if (run->parsed() && !variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
   // Inside another `extfarm run`: its coordinator serves this command as well.
-  if (front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
+  if (run->parsed() && front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
 
+  options.graph_file = manifest.empty() ? database : manifest;
+  options.is_compilation_database = manifest.empty();
+  if (build->parsed() && options.graph_file.empty()) {
+    std::fprintf(stderr, "extfarm: name the graph: extfarm build --manifest FILE, or --compdb FILE\n");
+    return 2;
+  }
   split_words(workers, options.workers);
   options.project_root = std::filesystem::current_path().string();
   if (local == "0") {
@@ -136,5 +150,5 @@ int main(int argc, char** argv) {
         local_slots_from(local.empty() ? jobs : local, variable("EXTFARM_JOBS"), variable("MAKE"),
                          variable("MAKEFLAGS"), core_count(), options.warnings);
   }
-  return run_build(options);
+  return build->parsed() ? build_graph(options) : run_build(options);
 }

@@ -12,6 +12,10 @@ namespace extfarm {
 struct RunOptions {
   std::vector<std::string> command;
   bool quiet = false, verbose = false, force = false;
+  bool keep_going = false;  // extfarm build: also after a failure
+  std::string graph_file;   // extfarm build
+  bool is_compilation_database = false;
+  std::vector<std::string> targets;
   std::uint32_t local_slots = 0;
   std::string rendezvous;            // folder of beacons
   std::vector<std::string> workers;  // endpoints named instead of the folder

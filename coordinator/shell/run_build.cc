@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "coordinator/shell/build_session.h"
+#include "coordinator/shell/compile_commands.h"
 
 extern char** environ;
 
@@ -109,6 +110,7 @@ int run_build(const RunOptions& options) {
   log.status = interrupted ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
   session.end();
   (*tree)->close();
+  write_compile_commands(log.compiles, **tree, terminal);
   write_reports(log, **tree, terminal);
   return log.exit_code;
 }

@@ -1,0 +1,84 @@
+// A whole build graph, read from a file: its steps in an order in which they
+// can run, and which of them must.  Runs nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/farm/action_intake.h"
+#include "coordinator/farm/build_memory.h"
+#include "coordinator/manifest/step.h"
+
+namespace extfarm {
+
+enum class StepState : std::uint8_t {
+  kUnwanted,  // not asked for
+  kWaiting,   // for those before it
+  kDirty,     // must run
+  kRunning,
+  kDone,      // up to date or built
+  kFailed,
+  kSkipped,   // something before it failed
+};
+
+struct GraphStep {
+  manifest::Step step;  // its words are dropped in graphs of very many steps until they are needed
+  bool has_words = false;
+  StepState state = StepState::kUnwanted;
+  bool stays_local = false;
+  bool includes_by_option = false;  // -include: any header may be meant
+  ActionKind kind = ActionKind::kOther;
+  Digest identity, fingerprint;
+  std::vector<std::string> inputs, outputs;
+  std::vector<std::uint32_t> before, behind;  // positions of steps that come before it, and after
+  std::string local_reason, reason;
+  double tail_seconds = 0;  // of the longest chain behind it
+};
+
+class StepGraph {
+ public:
+  enum class Format { kManifest, kCompilationDatabase };
+  StepGraph(std::string path, Format format, ActionIntake& intake, BuildMemory& memory)
+      : path_(std::move(path)), format_(format), intake_(intake), memory_(memory) {}
+  StepGraph(const StepGraph&) = delete;
+  StepGraph& operator=(const StepGraph&) = delete;
+
+  // Errors: the file's own (manifest.h, order.h); kInvalid for a target that is
+  // no output, id or group.  No target: all that are not "default": false.
+  Result<void> read(const manifest::Environment& own_environment, const std::vector<std::string>& targets);
+  // Judges all whose inputs are settled; afterwards nothing is kWaiting but
+  // what comes behind a dirty one.  `force`: everything is dirty.
+  void judge(bool force);
+  // Reads the words of steps that were dropped, for those that may run.
+  Result<void> recall_words();
+  // Bottom levels of all that may run.
+  void predict(const records::Records&);
+
+  std::vector<GraphStep>& steps() { return steps_; }
+  const std::vector<std::uint32_t>& order() const { return order_; }
+  front_door::SubmitRequest request_of(const GraphStep&) const;
+  manifest::Environment environment_of(const GraphStep&) const;
+  // As the farm would make it.  Why it cannot go to a worker comes in `local_reason`.
+  Action action_of(const GraphStep&, std::string& local_reason);
+
+ private:
+  front_door::SubmitRequest words_of(const GraphStep&) const;
+  Result<void> add(const manifest::Header&, manifest::Step&&);
+  Result<void> link();
+  Result<void> select(const std::vector<std::string>& targets);
+  Result<void> read_file(const manifest::TakeStep&);
+
+  std::string path_;
+  Format format_;
+  ActionIntake& intake_;
+  BuildMemory& memory_;
+  manifest::Environment environment_;
+  std::vector<std::pair<std::string, std::string>> environment_that_counts_;
+  std::vector<GraphStep> steps_;
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace extfarm
