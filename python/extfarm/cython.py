@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 
-from extfarm import client, public_headers, running
+from extfarm import client, own_coordinator, public_headers, running
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py")
 _BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
@@ -225,6 +225,7 @@ def await_all():
         except Exception as error:  # Cython's CompileError, whose module may not be imported here.
             failure = failure or error
     if failure is not None:
+        own_coordinator.build_failed()
         raise failure
 
 
@@ -296,6 +297,7 @@ def _finish_at_exit():
         print(f"{type(error).__module__}.{type(error).__qualname__}: {error}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
+        own_coordinator.end()
         os._exit(1)  # An exception from here would leave the exit code at 0.
 
 

@@ -107,12 +107,6 @@ class WithoutCoordinator(Case):
         self.assertIn(GONE, done.stderr)
         self.assertEqual(project.evaluate("one.value, two.value", "one", "two"), "(1, 1)")
 
-    def test_asked_for_without_a_socket(self):
-        for variable in ("EXTFARM", "SAGE_PARALLEL_DIST"):
-            done = self.two().run(**{variable: "1"})
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(done.stderr.count("extfarm: no coordinator (EXTFARM_SOCKET is not set)"), 1)
-
     def test_disabled_it_does_not_even_connect(self):
         with FrontDoor() as door:
             done = self.two().run(socket=door.path, EXTFARM_DISABLE="1")
