@@ -43,6 +43,8 @@ class BuildMemory {
   void look_again() { judge_.look_again(); }
   // Digests of a recorded result's files.
   std::vector<std::pair<std::string, Digest>> files_of(const freshness::Recorded&);
+  // Whether the result has each of these files.
+  bool has_made(const freshness::Recorded&, const std::vector<std::string>& paths);
   void save();
   void end_build();
   std::string shown(const std::string& path) const { return judge_.shown(path); }
