@@ -45,11 +45,12 @@ class BuildSession {
   // with it.  Ends of processes other than the worker's go to `on_exit`, the
   // number of a signal that asks for the end to `on_signal`.
   void turn(const std::function<void(const ProcessExit&)>& on_exit, const std::function<void(int)>& on_signal);
-  // Lets the workers go.
+  // Lets the workers go, and waits until this build's results are in the store.
   void end();
 
  private:
   BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clock);
+  void open_store(const RunOptions&);
   BuildTree& tree_;
   Terminal& terminal_;
   const Clock& clock_;
@@ -61,7 +62,9 @@ class BuildSession {
   EmbeddedWorker worker_{runner_};
   Timestamp worker_started_;
   bool worker_is_gone_ = false;
+  std::unique_ptr<EarlierResults> earlier_;
   std::unique_ptr<Farm> farm_;
+  bool is_interrupted_ = false;
   int signals_ = -1, epoll_ = -1;
 };
 
