@@ -44,7 +44,9 @@ std::string Judge::shown(const std::string& path) const {
 }
 
 bool Judge::is_accounted_for(const std::string& path, const Recorded& recorded) const {
-  const auto has_path = [&](VersionId id) { return versions_.path(id) == path; };
+  const auto index = versions_.known_index(path);
+  if (!index) return false;
+  const auto has_path = [&](VersionId id) { return versions_.path_index(id) == *index; };
   return std::any_of(recorded.inputs.begin(), recorded.inputs.end(), has_path) ||
          std::any_of(recorded.outputs.begin(), recorded.outputs.end(),
                      [&](const RecordedOutput& output) { return has_path(output.version); });
