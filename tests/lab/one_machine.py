@@ -111,9 +111,10 @@ class OneMachine(unittest.TestCase):
         self._started.append(process)
         return process
 
-    def start_worker(self, name, *options, home="home", **variables):
+    def start_worker(self, name, *options, slots=1, home="home", **variables):
         """A worker on the loopback interface, ready."""
-        worker = self.start(name, program("extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--slots", "1", "--scratch",
+        worker = self.start(name, program("extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--slots", str(slots),
+                            "--scratch",
                             self.path(name + ".scratch"), *options, cwd="/", home=home, **variables)
         wait_until(lambda: "worker.ready" in self.log(name), f"worker: {self.log(name)}")
         return worker

@@ -45,11 +45,11 @@ class Killed(HeldBuilds):
                     **{f"{n}.c": f"int {n};\n" for n in ("one", "held", "two")}})
         self.close_gate()
         tools = {"CC": f"{program('extfarm-cc')} {self.compiler}"}
-        build = self.start("first", program("extfarm"), "run", "-j", "1", "--", "sh", "build.sh", **tools)
+        build = self.start("first", program("extfarm"), "run", "--no-store", "-j", "1", "--", "sh", "build.sh", **tools)
         self.wait_for_held(build, 1)
         os.kill(build.pid, signal.SIGKILL)
         build.wait()
-        second = self.start("second", program("extfarm"), "run", "--", "sh", "build.sh", **tools)
+        second = self.start("second", program("extfarm"), "run", "--no-store", "--", "sh", "build.sh", **tools)
         wait_until(lambda: "the command of a killed one goes on (pid " in self.log("second"), "word of the orphan")
         self.open_gate()
         self.assertEqual(second.wait(60), 0, self.log("second"))
@@ -88,6 +88,21 @@ class TwoAtOnce(HeldBuilds):
         self.assertEqual(second.wait(20), -signal.SIGINT, self.log("second"))
         self.open_gate()
         self.assertEqual(self.finish("first", first)["on_workers"], 2, self.log("first"))
+
+
+class EditedMeanwhile(HeldBuilds):
+    def test_a_source_edited_after_it_was_read_is_compiled_again(self):
+        self.begin({"build.sh": "$CC -c read.c -o read.o\n", "read.c": "int before;\n"})
+        self.tools, self.plain_tools = {"CC": f"{program('extfarm-cc')} {self.compiler}"}, {"CC": self.compiler}
+        self.close_gate()
+        first = self.start("first", program("extfarm"), "run", "--", "sh", "build.sh", **self.tools)
+        self.wait_for_held(first, 1)
+        self.write("read.c", "int after;\n")
+        self.open_gate()
+        self.assertEqual(first.wait(60), 0, self.log("first"))
+        self.assertIn(b"before", self.built()["read.o"])
+        self.options = ()  # The store has not learnt a wrong result either.
+        self.assert_rebuilds("read.o", "read.c changed", ["read.o"])
 
 
 if __name__ == "__main__":
