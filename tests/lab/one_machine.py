@@ -3,6 +3,7 @@
 Knows the command lines of README.md.  Leaves no process behind.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -61,7 +62,8 @@ class OneMachine(unittest.TestCase):
     def tearDown(self):
         for process in self._started:
             for pid, _ in descendants(process.pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # It has ended by itself meanwhile.
+                    os.kill(pid, signal.SIGKILL)
             process.kill()
             process.wait()
         shutil.rmtree(self.top, ignore_errors=True)
