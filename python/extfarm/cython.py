@@ -8,6 +8,7 @@ coordinator does, by content, so Cython is told to want every transpile.
 import atexit
 import base64
 import functools
+import io
 import os
 import pickle
 import re
@@ -20,6 +21,8 @@ _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py
 _BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
 _PROGRESS = re.compile(r"\[\s*(\d+)/(\d+)\]")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">]', re.MULTILINE)
+# Options that cythonize itself uses, not the transpile of one module.
+_NOT_FOR_ONE = ("create_extension",)
 _PLAIN = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, type(None))
 
 _registry_lock = threading.Lock()
@@ -161,22 +164,31 @@ def _request(before, options, after, named):
     from Cython.Compiler import Options
 
     snapshot = {name: value for name, value in vars(Options).items()
-                if not name.startswith("__") and isinstance(value, _PLAIN) and _pickles(value)}
+                if not name.startswith("__") and isinstance(value, _PLAIN) and _pickled(value) is not None}
+    if options is not None:
+        options = {name: value for name, value in vars(options).items() if name not in _NOT_FOR_ONE}
     request = {"cwd": os.getcwd(), "path": list(sys.path), "recursion_limit": sys.getrecursionlimit(),
-               "options": snapshot, "compilation": None if options is None else vars(options),
+               "options": snapshot, "compilation": options,
                "before": before, "after": after, "named": named}
+    pickled = _pickled(request)
+    return None if pickled is None else base64.b64encode(pickled)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value):
+        if getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
+            raise pickle.PicklingError("the build script's own: no other process has it")
+        return NotImplemented
+
+
+def _pickled(value):
+    """The value for another process; None when it cannot be sent, and the caller has to use it here."""
+    out = io.BytesIO()
     try:
-        return base64.b64encode(pickle.dumps(request, protocol=4))
-    except Exception:  # Whatever a __reduce__ of the project's raises: the caller then runs it here.
+        _Pickler(out, protocol=4).dump(value)
+    except Exception:  # Whatever a __reduce__ of the project's raises.
         return None
-
-
-def _pickles(value):
-    try:
-        pickle.dumps(value, protocol=4)
-    except Exception:  # As above.
-        return False
-    return True
+    return out.getvalue()
 
 
 def _action(pyx_file, c_file, request):

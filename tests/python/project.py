@@ -7,6 +7,7 @@ Knows setup.py, the environment that `extfarm run` sets and the files of
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -118,3 +119,11 @@ class Project:
 
 def extfarm():
     return os.path.join(PROGRAMS, "extfarm")
+
+
+def version(package):
+    """The version of a package that the builds find, as numbers."""
+    path = dict(os.environ, PYTHONPATH=os.pathsep.join(OTHER_VERSIONS))
+    done = subprocess.run([sys.executable, "-c", f"import {package}; print({package}.__version__)"], env=path, check=True,
+                          capture_output=True, text=True)
+    return tuple(int(number) for number in re.findall(r"\d+", done.stdout)[:2])
