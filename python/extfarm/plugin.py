@@ -42,7 +42,7 @@ finalize.order = 100
 
 def _build_ext(base):
     """A subclass of the project's own build_ext whose extensions are built all at once."""
-    from extfarm import farm_build
+    from extfarm import farm_build, old_cython
 
     class FarmBuildExt(base):
         def build_extensions(self):
@@ -51,6 +51,10 @@ def _build_ext(base):
 
         def build_extension(self, ext):
             farm_build.build_one(self, ext, super().build_extension)
+
+        if hasattr(base, "cython_sources"):
+            def cython_sources(self, sources, extension):
+                return old_cython.sources(self, sources, extension, super().cython_sources)
 
         def _build_extensions_serial(self):
             farm_build.build_all(self, super()._build_extensions_serial)

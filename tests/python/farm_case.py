@@ -40,8 +40,9 @@ class FarmCase(unittest.TestCase):
     def same_bytes(self, files, on_workers, *, commands=(BUILD,), local=0, shows=None, **variables):
         """Runs the commands plainly, then on the farm; every file has to be the same.
 
-        In a command, FOLDER is the project's folder.  `on_workers` and `local` are how many actions of the last command ran where.
-        `shows` is (expression, its value as text, the modules it needs).  Returns the project as the farm left it.
+        In a command, FOLDER is the project's folder.  `on_workers` and `local` are how many actions of the
+        last command ran where.  `shows` is (expression, its value as text, the modules it needs).  Returns
+        the project as the farm left it.
         """
         project = Project(files)
         self.addCleanup(project.close)
@@ -56,9 +57,7 @@ class FarmCase(unittest.TestCase):
             farmed = project.run_on_farm(*command, **variables)
             self.assertEqual(farmed.returncode, 0, farmed.stdout + farmed.stderr)
         self.compare(tree(project.folder), expected)
-        actions = project.last_build()["actions"]
-        self.assertEqual((actions["on_workers"], actions["passed_through"]), (on_workers, local),
-                         farmed.stdout + farmed.stderr)
+        self.assertEqual(project.where_it_ran(farmed), (on_workers, local), farmed.stdout + farmed.stderr)
         if shows is not None:
             expression, value, modules = shows
             self.assertEqual(project.evaluate(expression, *modules), value)

@@ -86,7 +86,7 @@ class Project:
         """Runs setup.py.  Returns the CompletedProcess, with text."""
         return self.execute([sys.executable, *(arguments or BUILD)], socket=socket, plugin=plugin, **variables)
 
-    def run_on_farm(self, *arguments, options=("-q",), **variables):
+    def run_on_farm(self, *arguments, options=(), **variables):
         """Runs setup.py under the real `extfarm run`, with its embedded worker."""
         return self.execute([extfarm(), "run", *options, "--", sys.executable, *(arguments or BUILD)],
                             plugin=False, **variables)
@@ -108,6 +108,17 @@ class Project:
         """What the coordinator says of the last build under it."""
         with open(os.path.join(self.folder, ".extfarm", "last-build.json"), encoding="utf-8") as file:
             return json.load(file)
+
+    def where_it_ran(self, done):
+        """How many actions of the last build, whose CompletedProcess is given, the farm ran, and how many stayed here.
+
+        A machine so busy that its worker comes too late has the first few run here: those count as the farm's.
+        """
+        actions = self.last_build()["actions"]
+        late = sum(int(count) for count in re.findall(r"extfarm: ran locally: (\d+) × no worker", done.stderr))
+        if not actions["on_workers"]:
+            late = 0
+        return actions["on_workers"] + late, actions["passed_through"] - late
 
     def evaluate(self, expression, *modules):
         """What an expression over the built modules is."""

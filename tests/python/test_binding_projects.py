@@ -25,7 +25,8 @@ PYBIND11_MODULE(bound, m) { m.def("twice", &twice); }
 """
 PYBIND_FILES = {"bound.cpp": PYBIND, "twice.cpp": "int twice(int x) { return 2 * x; }\n",
                 "thrice.cpp": "int thrice(int x) { return 3 * x; }\n"}
-PYBIND_EXTENSION = "Pybind11Extension('bound', ['bound.cpp', 'twice.cpp', 'thrice.cpp'], extra_compile_args=['-O0', '-g0'])"
+PYBIND_EXTENSION = ("Pybind11Extension('bound', ['bound.cpp', 'twice.cpp', 'thrice.cpp'], "
+                    "extra_compile_args=['-O0', '-g0'])")
 HELPERS = "from pybind11.setup_helpers import Pybind11Extension, ParallelCompile, build_ext\n"
 
 

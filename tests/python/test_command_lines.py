@@ -15,7 +15,7 @@ FILES = {"setup.py": setup_py("Extension('pkg.one', ['one.c', 'more.c'])", "Exte
 
 class CommandLines(FarmCase):
     def same(self, *words, before=()):
-        return self.same_bytes(FILES, 5, commands=[*before, ("setup.py", "build_ext", *words)])
+        return self.same_bytes(FILES, 0 if before else 5, commands=[*before, ("setup.py", "build_ext", *words)])
 
     def test_not_in_place(self):
         self.same()
@@ -29,11 +29,8 @@ class CommandLines(FarmCase):
     def test_debug_and_macros(self):
         self.same("--inplace", "--debug", "--define", "A=1,B", "--undef", "NDEBUG")
 
-    def test_force(self):
-        project = self.same("--force", "--inplace")
-        again = project.run_on_farm("setup.py", "build_ext", "--force", "--inplace")
-        self.assertEqual(again.returncode, 0, again.stderr)
-        self.assertEqual(project.last_build()["actions"]["failed"], 0)
+    def test_force_after_a_build_is_decided_by_content_too(self):
+        self.same("--force", "--inplace", before=[("setup.py", "build_ext", "--inplace")])
 
     def test_a_relative_build_temp(self):
         project = self.same("--inplace", "--build-temp", "made/objects")
@@ -44,14 +41,15 @@ class CommandLines(FarmCase):
         self.assertIn("made/objects/sub/two.o", project.outputs())
 
     def test_an_absolute_source(self):
-        files = dict(FILES, **{"setup.py": FILES["setup.py"].replace("'sub/two.c'", "__import__('os').path.abspath('sub/two.c')")})
-        self.same_bytes(files, 5)
+        absolute = FILES["setup.py"].replace("'sub/two.c'", "__import__('os').path.abspath('sub/two.c')")
+        self.same_bytes(dict(FILES, **{"setup.py": absolute}), 5)
 
     def test_a_wheel(self):
         self.same_bytes(FILES, 5, commands=[("setup.py", "bdist_wheel")])
 
     def test_an_installation(self):
-        self.same_bytes(FILES, 5, commands=[("setup.py", "install", "--root", "FOLDER/image", "--single-version-externally-managed")])
+        self.same_bytes(FILES, 5, commands=[
+            ("setup.py", "install", "--root", "FOLDER/image", "--single-version-externally-managed")])
 
     def test_a_second_plain_build_after_a_farmed_one_has_nothing_to_do(self):
         project = self.same_bytes(FILES, 5)

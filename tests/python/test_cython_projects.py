@@ -7,7 +7,7 @@ under test: the bytes come from the real coordinator and worker.
 import unittest
 
 from farm_case import FarmCase
-from project import BUILD, setup_py, version
+from project import BUILD, Project, setup_py
 
 IMPORT = "from Cython.Build import cythonize"
 X = {"x.pyx": "def f(a):\n    return a / 2\n"}
@@ -97,7 +97,19 @@ class CythonsBuildExt(FarmCase):
                         on_workers, commands=commands, shows=("plus.y", "2", ("plus",)))
 
     def test_old(self):
-        self.same_with("Cython.Distutils.old_build_ext import old_build_ext", 4)  # It transpiles in its own process.
+        self.same_with("Cython.Distutils.old_build_ext import old_build_ext", 6)
+
+    def test_old_with_a_source_that_cython_refuses(self):
+        project = Project({"setup.py": setup_py("Extension('bad', ['bad.pyx'])", before=
+                                                "from Cython.Distutils.old_build_ext import old_build_ext as own",
+                                                cmdclass="{'build_ext': own}"), "bad.pyx": "def f(:\n"})
+        self.addCleanup(project.close)
+        plain = project.run(plugin=False)
+        project.reset()
+        farmed = project.run_on_farm()
+        self.assertEqual(farmed.returncode, plain.returncode)
+        self.assertIn(plain.stderr.splitlines()[-1], farmed.stderr.splitlines())
+        self.assertEqual(farmed.stderr.count("bad.pyx:1:6: Expected"), 1, farmed.stderr)
 
     def test_new(self):
         self.same_with("Cython.Distutils.build_ext import new_build_ext", 6)
@@ -108,9 +120,8 @@ class CythonsBuildExt(FarmCase):
                        commands=[("setup.py", "build_ext", "--inplace", "--force", "-j2")])
 
     def test_by_setuptools_alone(self):
-        old = version("Cython") < (3, 0)  # Then setuptools takes the old one.
         self.same_bytes({"setup.py": setup_py("Extension('x', ['x.pyx'])", "Extension('plus', ['plus.pyx'])"),
-                         **self.FILES}, 4 if old else 6, shows=("plus.y", "2", ("plus",)))
+                         **self.FILES}, 6, shows=("plus.y", "2", ("plus",)))
 
 
 if __name__ == "__main__":

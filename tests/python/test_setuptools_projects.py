@@ -103,7 +103,8 @@ class Libraries(FarmCase):
     def test_an_extension_that_links_the_one_before_it(self):
         link = ("extra_objects=['libbase' + __import__('sysconfig').get_config_var('EXT_SUFFIX')], "
                 "extra_link_args=['-Wl,-rpath,$ORIGIN']")
-        self.same_bytes({"setup.py": setup_py("Extension('libbase', ['base.c'])", f"Extension('user', ['user.c'], {link})",
+        self.same_bytes({"setup.py": setup_py("Extension('libbase', ['base.c'])",
+                                              f"Extension('user', ['user.c'], {link})",
                                               before=own_build_ext(
                                                   "def finalize_options(self):\n"
                                                   "    super().finalize_options()\n"
@@ -113,7 +114,8 @@ class Libraries(FarmCase):
     def test_an_extension_that_finds_the_one_before_it_by_library_name(self):
         self.same_bytes({"setup.py": setup_py(
             "Extension('libbase', ['base.c'])",
-            "Extension('user', ['user.c'], libraries=['base'], library_dirs=['.'], extra_link_args=['-Wl,-rpath,$ORIGIN'])",
+            "Extension('user', ['user.c'], libraries=['base'], library_dirs=['.'], "
+            "extra_link_args=['-Wl,-rpath,$ORIGIN'])",
             before=own_build_ext("def get_ext_filename(self, name):\n"
                                  "    found = super().get_ext_filename(name)\n"
                                  "    return 'libbase.so' if name == 'libbase' else found\n"
