@@ -132,8 +132,10 @@ def _build_follows():
 def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, raise_on_failure=True,
              *rest, **named):
     """Stands in for cythonize_one: sends the transpile off and returns."""
+    progress = named.get("progress", rest[-1] if rest else "")
     request = None if fingerprint else pack(
-        "cythonize_one", (pyx_file, c_file, None, True), options, (True,) + rest, named)
+        "cythonize_one", (pyx_file, c_file, None, True), options, (True, *map(_without_count, rest)),
+        {name: _without_count(value) for name, value in named.items()})
     _collect(os.path.abspath(c_file))
     if request is None:
         # Cython's cache, or options that do not pickle: nothing that another process could repeat.
@@ -141,7 +143,6 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
         if farm is not None:
             farm.count_local("cythonize", "cache" if fingerprint else "options cannot be sent")
         return plain_one(pyx_file, c_file, fingerprint, quiet, options, raise_on_failure, *rest, **named)
-    progress = named.get("progress", rest[-1] if rest else "")
     words = None if quiet else f"{progress}Cythonizing {pyx_file}"
     send(pyx_file, c_file, request, words, RAISE if raise_on_failure else REMOVE)
     if hasattr(options, "configure_language_defaults"):
@@ -173,6 +174,11 @@ def replacing(names, name, stand_in):
             yield
         finally:
             names[name] = original
+
+
+def _without_count(value):
+    """An argument as the farm's transpile gets it: "[3/7] " is said here, and changes when other modules come or go."""
+    return "" if isinstance(value, str) and _PROGRESS.match(value) else value
 
 
 def _is_last(progress):

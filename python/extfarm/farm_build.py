@@ -6,6 +6,7 @@ distutils does with a failure.  Refuses to know sockets and command lines.
 
 import contextlib
 import copy
+import filecmp
 import os
 import threading
 import time
@@ -63,6 +64,15 @@ def fitted(command, build):
     finally:
         for original, attributes in zip(originals, saved):
             compilers.unfit(original, attributes)
+
+
+def is_newer_with_other_bytes(copied, original):
+    """Whether a copy that distutils would take for up to date is none.  False when one of them is missing."""
+    try:
+        return (os.stat(copied).st_mtime_ns >= os.stat(original).st_mtime_ns
+                and not filecmp.cmp(copied, original, shallow=False))
+    except FileNotFoundError:
+        return False
 
 
 _PART = "_extfarm_part"  # on a copy of a command: it builds one extension

@@ -203,6 +203,23 @@ class Order(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(self.met)
 
+    def test_a_transpile_is_the_same_action_whatever_other_modules_there_are(self):
+        project = self.project({"setup.py": CYTHON_SETUP, "a.pyx": "x = 1\n", "c.pyx": "x = 2\n"})
+        requests = []
+        for _ in range(2):
+            with FrontDoor() as door:
+                done = project.run(socket=door.path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            requests.append({action["group"]: action["stdin"] for action in door.actions
+                             if action["kind"] == "cythonize"})
+            with open(os.path.join(project.folder, "b.pyx"), "w", encoding="utf-8") as out:
+                out.write("from a cimport *\n")
+            with open(os.path.join(project.folder, "a.pxd"), "w", encoding="utf-8") as out:
+                out.write("cdef int y\n")
+        self.assertEqual(sorted(requests[1]), ["a", "b", "c"])
+        for name in ("a", "c"):
+            self.assertEqual(requests[0][name], requests[1][name], name)
+
     def test_without_a_build_command_cythonize_waits(self):
         body = CYTHON_SETUP.replace("setup(name", "made = cythonize(['*.pyx'], language_level=3)\n"
                                     "print('length', len(open('a.c').read()) > 1000)\nsetup(name")
