@@ -41,8 +41,12 @@ def build_libraries(command, libraries, plain):
     if client.farm() is None:
         plain(libraries)
     else:
-        with fitted(command, FarmBuild(command, [])):
-            plain(libraries)
+        try:
+            with fitted(command, FarmBuild(command, [])):
+                plain(libraries)
+        except BaseException:
+            own_coordinator.build_failed()
+            raise
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ under test: the bytes come from the real coordinator and worker.
 import unittest
 
 from farm_case import FarmCase
-from project import BUILD, Project, setup_py
+from project import BUILD, Project, setup_py, version
 
 IMPORT = "from Cython.Build import cythonize"
 X = {"x.pyx": "def f(a):\n    return a / 2\n"}
@@ -39,6 +39,8 @@ class Cythonize(FarmCase):
                    "inc/extra.h": "int extra(void);\n", "extra.c": "int extra(void) { return 6; }\n"}, 7,
                   shows=("x.y, plus.size", "(6, 2)", ("x", "plus")))
 
+    @unittest.skipIf(version("setuptools") >= (84, 0) and version("Cython") >= (3, 0),
+                     "Cython itself fails there: it takes the hash of an Extension, which has none any more")
     def test_exclude_failures(self):
         self.same("['*.pyx'], exclude_failures=True, language_level=3", {"bad.pyx": "def f(:\n", "x.pyx": "y = 1\n"}, 3,
                   shows=("x.y", "1", ("x",)))

@@ -150,8 +150,19 @@ class OwnBuildExt(FarmCase):
 
     def test_build_extensions_that_loops_by_itself(self):
         self.same_with("def build_extensions(self):\n"
+                       "    self.done = 0\n"
                        "    for ext in self.extensions:\n"
-                       "        self.build_extension(ext)")
+                       "        self.build_extension(ext)\n"
+                       "    open('done', 'w').write(str(self.done))\n"
+                       "def build_extension(self, ext):\n"
+                       "    super().build_extension(ext)\n"
+                       "    self.done += 1")
+
+    def test_build_extensions_with_threads_of_its_own(self):
+        self.same_with("def build_extensions(self):\n"
+                       "    from multiprocessing.pool import ThreadPool\n"
+                       "    with ThreadPool(2) as pool:\n"
+                       "        pool.map(self.build_extension, self.extensions)")
 
     def test_get_ext_filename(self):
         project = self.same_with("def get_ext_filename(self, name):\n"
