@@ -14,8 +14,8 @@ FILES = {"setup.py": setup_py("Extension('pkg.one', ['one.c', 'more.c'])", "Exte
 
 
 class CommandLines(FarmCase):
-    def same(self, *words, before=()):
-        return self.same_bytes(FILES, 0 if before else 5, commands=[*before, ("setup.py", "build_ext", *words)])
+    def same(self, *words):
+        return self.same_bytes(FILES, 5, commands=[("setup.py", "build_ext", *words)])
 
     def test_not_in_place(self):
         self.same()
@@ -30,7 +30,9 @@ class CommandLines(FarmCase):
         self.same("--inplace", "--debug", "--define", "A=1,B", "--undef", "NDEBUG")
 
     def test_force_after_a_build_is_decided_by_content_too(self):
-        self.same("--force", "--inplace", before=[("setup.py", "build_ext", "--inplace")])
+        project = self.same("--force", "--inplace")
+        again = project.run_on_farm("setup.py", "build_ext", "--force", "--inplace")
+        self.assertEqual((again.returncode, project.where_it_ran(again)), (0, (0, 0)), again.stderr)
 
     def test_a_relative_build_temp(self):
         project = self.same("--inplace", "--build-temp", "made/objects")

@@ -62,8 +62,9 @@ class Extensions(FarmCase):
                          "other.cc": "#include <string>\nstd::string s(TEXT);\n"}, 4)
 
     def test_an_optional_extension_that_fails_is_left_out(self):
+        # Not with --inplace, where setuptools before 60 looks for the file that there is not.
         self.same_bytes({"setup.py": setup_py("Extension('bad', ['bad.c'], optional=True)", *TWO), "bad.c": "int x = y;",
-                         **two()}, 4, shows=BOTH)
+                         **two()}, 4, commands=[("setup.py", "build_ext", "--build-lib", ".")], shows=BOTH)
 
     def test_the_limited_api(self):
         project = self.same_bytes({"setup.py": setup_py("Extension('stable', ['stable.c'], py_limited_api=True)"),
