@@ -73,7 +73,9 @@ void Scheduler::State::begin_lease(ActionId id, ActionState& action, WorkerId wo
                                    std::uint64_t memory_bytes, bool is_backup) {
   WorkerState& worker = *fleet.find(worker_id);
   const LeaseId lease_id{leases.size() + 1};
-  Lease lease{id, worker_id, now, now, 0, 0, true, false};
+  Lease lease{id, worker_id, now, now};
+  lease.is_live = true;
+  lease.is_guess = action.is_guess;
   lease.predicted_seconds = static_cast<float>(predict(action) / worker.speed.value());
   lease.memory = memory_class_of(static_cast<double>(memory_bytes));
   worker.reserved_bytes += bytes_of(lease.memory);
@@ -115,6 +117,7 @@ void Scheduler::State::end_lease(LeaseId id) {
   WorkerState* worker = fleet.find(lease.worker);
   if (worker == nullptr) return;
   worker->erase(id);
+  worker->overdue_count -= std::exchange(lease.counts_as_overdue, false);
   worker->reserved_bytes -= bytes_of(lease.memory);
   refresh(lease.worker);
 }

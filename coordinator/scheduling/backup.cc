@@ -1,5 +1,5 @@
-// What is done when slots are idle and nothing is ready: leases that wait in a
-// worker's queue are taken back, and overdue attempts get a second one.
+// Second attempts at what is overdue, and leases that are taken back from the
+// queue of a worker when another could start them at once.
 #include <algorithm>
 
 #include "coordinator/scheduling/scheduler_state.h"
@@ -10,18 +10,41 @@ namespace {
 constexpr std::size_t kMostLooked = 32;  // at one event
 
 Timestamp overdue_at(const SchedulerPolicy& policy, const Lease& lease) {
-  const Duration predicted = from_seconds(lease.predicted_seconds);
-  const Duration by_factor = from_seconds(policy.overdue_factor * lease.predicted_seconds);
-  return lease.started_at + std::max(by_factor, predicted + policy.overdue_least);
+  const double factor = lease.is_guess ? policy.overdue_factor_of_guesses : policy.overdue_factor;
+  const double predicted = lease.predicted_seconds;
+  return lease.started_at + std::max(from_seconds(factor * predicted), from_seconds(predicted) + policy.overdue_least);
 }
 
 }  // namespace
 
 void Scheduler::State::watch(LeaseId id, const Lease& lease) {
-  if (policy.backup_share > 0) overdue.emplace(overdue_at(policy, lease), id);
+  if (policy.backup_share <= 0) return;
+  (lease.is_overdue ? overdue : soon_overdue).emplace(overdue_at(policy, lease), id);
 }
 
-void Scheduler::State::unwatch(LeaseId id) { overdue.erase({overdue_at(policy, at(id)), id}); }
+void Scheduler::State::unwatch(LeaseId id) {
+  const std::pair entry(overdue_at(policy, at(id)), id);
+  if (overdue.erase(entry) == 0) soon_overdue.erase(entry);
+}
+
+// Where several are overdue at one time and nothing has ended since they began,
+// it is the host: all it runs are overdue.
+void Scheduler::State::note_overdue() {
+  while (!soon_overdue.empty() && soon_overdue.begin()->first <= now) {
+    const LeaseId id = soon_overdue.begin()->second;
+    Lease& lease = at(id);
+    overdue.insert(soon_overdue.extract(soon_overdue.begin()));
+    lease.is_overdue = lease.counts_as_overdue = true;
+    WorkerState& worker = *fleet.find(lease.worker);
+    if (++worker.overdue_count < policy.overdue_of_sick || worker.last_outcome > lease.started_at) continue;
+    for (const LiveLease& live : worker.live) {
+      auto other = soon_overdue.extract({overdue_at(policy, at(live.lease)), live.lease});
+      if (!other) continue;
+      at(live.lease).is_overdue = true;
+      overdue.insert(std::move(other));
+    }
+  }
+}
 
 // Late binding: what another worker could start at once is not left in a queue.
 void Scheduler::State::recall_queued() {
@@ -51,24 +74,26 @@ void Scheduler::State::take_back(LeaseId id) {
   set_phase(lease.action, at(lease.action), Phase::kReady);
 }
 
-// The one furthest past its own prediction first.  What hangs would never end
-// by itself, so no share of the build bounds that.
+// The one furthest past its own prediction first; while something is ready,
+// only what is more urgent than that.  What hangs would never end by itself, so
+// no share of the build bounds that.
 void Scheduler::State::start_backups() {
-  if (ready.size() > 0) return;
   std::size_t looked = 0;
-  for (auto it = overdue.begin(); it != overdue.end() && it->first <= now && looked++ < kMostLooked;) {
+  for (auto it = overdue.begin(); it != overdue.end() && looked++ < kMostLooked;) {
     const LeaseId id = it->second;
     ++it;  // a backup takes it out
-    const Duration elapsed = now - at(id).started_at;
-    const bool is_stuck = elapsed >= policy.stuck_least && seconds(elapsed) >= policy.stuck_factor * at(id).predicted_seconds;
-    const double most = std::max(1.0, policy.backup_share * static_cast<double>(counts.total));
-    if (!is_stuck && static_cast<double>(counts.backups - counts.stuck + 1) > most) continue;
     const ActionId action_id = at(id).action;
     ActionState& action = at(action_id);
+    if (ready.size() > 0 && level_of(action_id) <= ready.highest_level()) continue;
+    const Duration elapsed = now - at(id).started_at;
+    const bool is_stuck =
+        elapsed >= policy.stuck_least && seconds(elapsed) >= policy.stuck_factor * double{at(id).predicted_seconds};
+    const double most = std::max(1.0, policy.backup_share * static_cast<double>(counts.total));
+    if (!is_stuck && static_cast<double>(counts.backups - counts.stuck + 1) > most) continue;
     const Pool& pool = toolchains[action.toolchain].pool;
     const std::uint64_t memory = candidates_for(action_id, action).memory_bytes;
     const auto worker = pool.find_free(memory, at(id).worker);
-    if (!worker) continue;
+    if (!worker || fleet.find(*worker)->overdue_count >= policy.overdue_of_sick) continue;
     const auto trouble = troubles.find(action_id);
     if (trouble != troubles.end() && (!is_capable(&trouble->second, pool.standing(*worker)) ||
                                       trouble->second.failures_at.contains(*worker))) {
@@ -81,16 +106,16 @@ void Scheduler::State::start_backups() {
   }
 }
 
-// When the next one may be started, if anything is idle then.
+// When the next one may be started, if a slot is free then.
 std::optional<Timestamp> Scheduler::State::next_backup() const {
   std::optional<Timestamp> next;
-  const auto later = overdue.upper_bound({now, LeaseId{~0ull}});
-  if (later != overdue.end()) next = later->first;
-  // Those that are overdue already could not be helped before; they may be stuck later.
+  if (!soon_overdue.empty()) next = soon_overdue.begin()->first;
+  // What is overdue already could not be helped before; it may be stuck later.
   std::size_t looked = 0;
-  for (auto it = overdue.begin(); it != later && looked++ < kMostLooked; ++it) {
+  for (auto it = overdue.begin(); it != overdue.end() && looked++ < kMostLooked; ++it) {
     const Lease& lease = leases[it->second.value - 1];
-    const Timestamp stuck = lease.started_at + std::max(policy.stuck_least, from_seconds(policy.stuck_factor * lease.predicted_seconds));
+    const Duration factor = from_seconds(policy.stuck_factor * double{lease.predicted_seconds});
+    const Timestamp stuck = lease.started_at + std::max(policy.stuck_least, factor);
     if (stuck > now) next = earlier(next, stuck);
   }
   return next;

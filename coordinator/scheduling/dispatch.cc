@@ -42,10 +42,10 @@ void Scheduler::State::refresh(WorkerId id) {
   for (auto& toolchain : toolchains) {
     const bool belongs = takes_actions && worker->has(toolchain.digest);
     if (belongs != toolchain.pool.contains(id)) toolchain.has_changed = true;
-    if (belongs)
-      toolchain.pool.set(standing);
-    else
+    if (!belongs)
       toolchain.pool.remove(id);
+    else if (toolchain.has_changed || toolchain.pool.standing(id) != standing)
+      toolchain.pool.set(standing);
   }
 }
 

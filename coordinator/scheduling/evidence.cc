@@ -11,6 +11,9 @@ namespace {
 constexpr double kRatioMemory = 64;      // runs that the fleet's mean ratio looks back on
 constexpr double kNoiseSeconds = 0.1;    // runs of this length say half as much about a host as long ones
 constexpr double kLeastRunSeconds = 1e-3;
+// 1 / variance of ln(predicted / taken): remembered durations are off by a
+// tenth, guesses from size by a factor of three, a lower bound by anything.
+constexpr double kRememberedWeight = 100, kGuessWeight = 1, kBoundWeight = 4;
 
 }  // namespace
 
@@ -36,7 +39,8 @@ void Scheduler::State::learn_from(const Lease& lease, ActionState& action, const
     const double ratio_log = std::log(std::max(kLeastRunSeconds, predict(action)) / run);
     fleet_ratio_weight = std::min(fleet_ratio_weight + 1, kRatioMemory);
     fleet_ratio_log += (ratio_log - fleet_ratio_log) / fleet_ratio_weight;
-    worker->speed.learn(std::exp(ratio_log - fleet_ratio_log), run / (run + kNoiseSeconds));
+    const double weight = (action.is_guess ? kGuessWeight : kRememberedWeight) * run / (run + kNoiseSeconds);
+    worker->speed.learn(std::exp(ratio_log - fleet_ratio_log), weight);
     refresh(lease.worker);
   }
   predictor.learn(action.is_guess, action.category, action.predicted_seconds, run * speed);
@@ -48,7 +52,7 @@ void Scheduler::State::learn_lower_bound(const Lease& lease) {
   const double elapsed = seconds(now - lease.started_at);
   if (!policy.learns_speeds || worker == nullptr || elapsed <= lease.predicted_seconds) return;
   worker->speed.learn(worker->speed.value() * std::max(kLeastRunSeconds, double{lease.predicted_seconds}) / elapsed,
-                      elapsed / (elapsed + kNoiseSeconds));
+                      kBoundWeight * elapsed / (elapsed + kNoiseSeconds));
   refresh(lease.worker);
 }
 

@@ -39,6 +39,8 @@ struct WorkerState {
   Timestamp last_heard;
   std::map<Digest, ToolchainKnowledge> toolchains;
   std::vector<LiveLease> live;  // oldest first
+  std::uint32_t overdue_count = 0;  // of those
+  Timestamp last_outcome;
   Speed speed;
   Trust trust;
   double round_trip_seconds = 0, mean_run_seconds = 0;  // 0: not known yet

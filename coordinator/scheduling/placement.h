@@ -23,6 +23,7 @@ struct Standing {
   double load = 0;  // leases there / slots
   std::uint64_t memory_bytes = 0, free_memory_bytes = 0;
   Timestamp next_free;  // when the first of its slots is expected to be free
+  bool operator==(const Standing&) const = default;
 };
 
 class Pool {

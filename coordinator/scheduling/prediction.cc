@@ -11,8 +11,8 @@ constexpr double kBeliefs[] = {-3, -1, 1};    // ln seconds at which a guess is 
 constexpr double kBeliefWeight = 0.5;         // of each of those, in runs
 constexpr double kMemoryWeight = 8;           // runs it takes to doubt what is remembered
 constexpr double kMovedLog = 0.2;             // 20 % changes which chain is the longest
-constexpr double kSpeedDoubtWeight = 3;       // runs' worth of belief that a host is like the others
-constexpr double kKnownSpeedWeight = 6;       // the same for what earlier builds learned
+constexpr double kSpeedDoubtWeight = 11;      // 1 / variance of ln(speed) among the hosts of a lab: about 0.3²
+constexpr double kKnownSpeedWeight = 100;     // the same for what earlier builds learned: 0.1²
 constexpr double kEqualLog = 0.08;            // hosts closer than this are not told apart
 constexpr double kClassLog = 0.12;            // nor those within one class
 

@@ -3,6 +3,7 @@
 // place the others need not be tried.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -36,6 +37,12 @@ class ReadyQueue {
     if (it->second.empty()) queues_.erase(it);
   }
   std::size_t size() const { return size_; }
+  // Of a queue that is not empty.
+  double highest_level() const {
+    double level = 0;
+    for (const auto& [key, entries] : queues_) level = std::min(level, entries.begin()->first);
+    return -level;
+  }
   template <class F>
   void for_each(std::uint32_t toolchain, bool only_particular, F&& f) const {
     for (auto it = queues_.lower_bound({toolchain, only_particular, 0});

@@ -37,9 +37,10 @@ void Scheduler::State::settle() {
   }
   review_changed();
   correct_levels();
+  note_overdue();
+  start_backups();
   dispatch();
   recall_queued();
-  start_backups();
   give_up_waiting();
 }
 
@@ -48,9 +49,7 @@ std::optional<Timestamp> Scheduler::State::next_deadline() const {
   if (!waits_in_vain.empty()) next = earlier(next, waits_in_vain.begin()->first);
   if (!quarantines.empty()) next = earlier(next, quarantines.begin()->first);
   next = earlier(next, look_again);
-  if (ready.size() == 0) {
-    next = earlier(next, next_backup());
-  }
+  next = earlier(next, next_backup());
   return next;
 }
 
@@ -187,6 +186,7 @@ void Scheduler::State::on(const OutcomeReceived& e) {
   const ActionId id = lease.action;
   ActionState& action = at(id);
   if (action.phase == Phase::kPublishing) return;  // said again while its outputs are fetched
+  fleet.find(e.worker)->last_outcome = now;
   end_lease(e.lease);
   if (e.outcome == OutcomeClass::kSucceeded || e.outcome == OutcomeClass::kCommandFailed) {
     if (runs_elsewhere(action, e.lease)) {

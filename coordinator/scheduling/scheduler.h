@@ -32,7 +32,9 @@ struct SchedulerPolicy {
   std::uint64_t unknown_peak_bytes = 256ull << 20;  // until an action of its category has ended
   // backup
   double backup_share = 0.05;   // of the actions, and one at least; 0: none
-  double overdue_factor = 2;    // × prediction: past the 99th percentile of runs of one command
+  std::uint32_t overdue_of_sick = 2;  // attempts at one time on a host that ends nothing: all there are overdue
+  double overdue_factor = 1.5;  // × prediction: past the 99th percentile of runs of one command
+  double overdue_factor_of_guesses = 2;
   Duration overdue_least = std::chrono::seconds(1);  // shorter ones are not worth a second attempt
   double stuck_factor = 10;  // × prediction, and stuck_least: it hangs, and is repeated whatever that share is
   Duration stuck_least = std::chrono::seconds(30);

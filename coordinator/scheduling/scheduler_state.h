@@ -67,6 +67,9 @@ struct Lease {
   MemoryClass memory = 0;
   bool is_live = false;   // its outcome is awaited
   bool is_listed = false; // by a heartbeat
+  bool is_guess = false;  // what was predicted
+  bool is_overdue = false;
+  bool counts_as_overdue = false;  // by itself, not because its host is sick
 };
 
 struct ToolchainState {
@@ -147,6 +150,7 @@ struct Scheduler::State {
   void unwatch(LeaseId);
   void recall_queued();
   void take_back(LeaseId);
+  void note_overdue();
   void start_backups();
   std::optional<Timestamp> next_backup() const;
 
@@ -182,7 +186,8 @@ struct Scheduler::State {
   std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions
   ReadyQueue ready;
   std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
-  std::set<std::pair<Timestamp, LeaseId>> overdue;         // when a started lease will be, or is
+  // Started leases without a second attempt, by the time from which they are overdue.
+  std::set<std::pair<Timestamp, LeaseId>> soon_overdue, overdue;
   std::set<LeaseId> queued;                                // on workers, not started as far as is known
   std::set<std::pair<Timestamp, WorkerId>> quarantines;    // by their ends
   std::optional<std::pair<ActionId, WorkerId>> kept;       // memory is kept for it there

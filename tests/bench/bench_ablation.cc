@@ -33,7 +33,7 @@ std::vector<Case> cases() {
     for (std::size_t i = 1; i < hosts.size(); i += 2) hosts[i].speed = 0.6;
   };
   const auto little_memory = [](std::vector<Host>& hosts) {
-    for (auto& host : hosts) host.memory_bytes = std::uint64_t{1} << 30;
+    for (auto& host : hosts) host.memory_bytes = std::uint64_t{2} << 30;
   };
   const auto one = [](Host::Fault fault) {
     return [fault](std::vector<Host>& hosts) { hosts[0].fault = fault; };
@@ -49,9 +49,9 @@ std::vector<Case> cases() {
        [=] { return eight_hosts(half_slow); }, false},
       {"queues on workers", "a hundredth of the durations, 5 ms each way", [](Policy& p) { p.queue_round_trips = 0; },
        [] { return eight_hosts(); }, true, 0.01, 0.005},
-      {"memory admission", "1 GiB for 8 slots, history", [](Policy& p) { p.memory_headroom = 0; },
+      {"memory admission", "2 GiB for 8 slots, history", [](Policy& p) { p.memory_headroom = 0; },
        [=] { return eight_hosts(little_memory); }},
-      {"memory admission", "1 GiB for 8 slots, first build", [](Policy& p) { p.memory_headroom = 0; },
+      {"memory admission", "2 GiB for 8 slots, first build", [](Policy& p) { p.memory_headroom = 0; },
        [=] { return eight_hosts(little_memory); }, false},
       {"backups", "one host of 8 twenty times slower", [](Policy& p) { p.backup_share = 0; },
        [=] { return eight_hosts(one(Host::Fault::kSlow)); }},

@@ -4,7 +4,8 @@
     record_trace.py NAME .extfarm/trace.json FILE
 
 A trace is {"schema": 1, "name", "recorded", "steps": [[category, seconds, guess, peak MiB, [earlier steps]], …]}; the
-category is 16 × kind + language, as the farm has it; seconds are those of the attempt that counted.
+category is 16 × kind + language, as the farm has it; seconds are processor time of the attempt that counted, so that
+a busy machine may record.
 """
 
 import json
@@ -23,7 +24,7 @@ def steps_of(events):
     for span in spans:
         args = span["args"]
         language = LANGUAGES.get(os.path.splitext(span["name"])[1], 0)
-        steps.append([16 * KINDS[span["cat"]] + language, round(args["run_ms"] / 1000, 4),
+        steps.append([16 * KINDS[span["cat"]] + language, round(args["cpu_ms"] / 1000, 4),
                       round(args["guess_ms"] / 1000, 4), round(args["peak_memory_bytes"] / (1 << 20)),
                       sorted(position[a] for a in args["after"] if a in position)])
     return steps

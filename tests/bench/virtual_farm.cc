@@ -164,9 +164,15 @@ class Farm {
       time_.after(from_seconds(settings_.costs.publication),
                   [this, lease = publish->lease] { tell(scheduling::OutputsPublished{lease}); });
     } else if (const auto* answer = std::get_if<scheduling::AnswerFrontEnd>(&command)) {
-      if (answer->answer != scheduling::Answer::kBuilt) fail("an action was sent home");
-      ++answered_;
-      time_.after(from_seconds(settings_.costs.front_end), [this, done = answer->action.value - 1] {
+      const std::uint64_t done = answer->action.value - 1;
+      double front_end = settings_.costs.front_end;
+      if (answer->answer != scheduling::Answer::kBuilt) {  // the front end does it itself, one after another
+        ++result_.sent_home;
+        home_is_free_at_ = std::max(now(), home_is_free_at_) + graph_.steps[done].seconds;
+        front_end += home_is_free_at_ - now();
+      }
+      time_.after(from_seconds(front_end), [this, done] {
+        ++answered_;
         for (const auto next : behind_[done]) {
           if (--waits_for_[next] == 0) submit(next);
         }
@@ -235,6 +241,7 @@ class Farm {
   std::vector<double> remembered_, tails_;
   std::optional<Timestamp> alarm_;
   std::size_t answered_ = 0;
+  double home_is_free_at_ = 0;
   BuildResult result_;
 };
 

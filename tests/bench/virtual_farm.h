@@ -41,7 +41,7 @@ struct BuildSettings {
 struct BuildResult {
   double wall_seconds = 0, lower_bound_seconds = 0;
   double wasted_seconds = 0;  // slot time of attempts that came to nothing
-  std::uint64_t out_of_memory = 0;
+  std::uint64_t out_of_memory = 0, sent_home = 0;
   scheduling::Scheduler::Counts counts;
   double efficiency() const { return lower_bound_seconds / wall_seconds; }
 };

@@ -115,7 +115,11 @@ class SchedulerTranscript : public testing::TestWithParam<std::string> {};
 TEST_P(SchedulerTranscript, GivesTheCommandsWritten) {
   std::unique_ptr<Scheduler> scheduler;
   transcripts::Player player;
-  player.start = [&](const Line&) { scheduler = std::make_unique<Scheduler>(); };
+  player.start = [&](const Line& line) {
+    SchedulerPolicy policy;
+    policy.backup_share = std::stod(line.value("backup_share", std::to_string(policy.backup_share)));
+    scheduler = std::make_unique<Scheduler>(policy);
+  };
   player.handle = [&](Timestamp now, const Line& line) {
     std::vector<std::string> said;
     for (const auto& command : scheduler->handle(now, event_of(line)))
