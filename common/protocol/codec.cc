@@ -85,7 +85,7 @@ void fields(V& v, Goodbye&) {
 }
 template <class V>
 void fields(V& v, HeldLease& x) {
-  v(x.lease, x.finished);
+  v(x.lease, x.phase);
 }
 template <class V>
 void fields(V& v, Heartbeat& x) {
@@ -112,6 +112,7 @@ void fields(V& v, NeedInput& x) {
 // The largest value of each enum: anything above is malformed.
 constexpr auto last_of(ActionKind) { return ActionKind::kOther; }
 constexpr auto last_of(OutputKind) { return OutputKind::kRemoved; }
+constexpr auto last_of(LeasePhase) { return LeasePhase::kFinished; }
 constexpr auto last_of(OutcomeClass) { return OutcomeClass::kRefused; }
 
 class Writer {

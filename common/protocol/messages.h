@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "common/model/action.h"
+#include "common/model/lease_phase.h"
 #include "common/model/outcome.h"
 
 namespace extfarm::protocol {
 
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 // Outputs up to this total travel inside the Report; larger ones are fetched.
 inline constexpr std::uint64_t kInlineOutputBytes = 256 << 10;
 inline constexpr std::uint64_t kChunkBytes = 1 << 20;
@@ -52,7 +53,7 @@ struct Goodbye {};  // the coordinator ends: forget all its leases
 // ---- worker → coordinator
 struct HeldLease {
   LeaseId lease;
-  bool finished = false;  // its Report awaits a RevokeLease
+  LeasePhase phase = LeasePhase::kQueued;
 };
 struct Heartbeat {  // the worker's full state, every second and after each change
   std::uint32_t version = kVersion;
@@ -61,7 +62,7 @@ struct Heartbeat {  // the worker's full state, every second and after each chan
   std::string worker_name;
   std::string host;
   std::uint32_t slots = 0;       // what this coordinator may use at most
-  std::uint64_t memory_bytes = 0;
+  std::uint64_t memory_bytes = 0;  // likewise: its share goes with that of the slots
   bool draining = false;
   bool knows_coordinator = false;  // false until a Hello was read: leases of an earlier life are gone
   std::vector<HeldLease> leases;  // of this coordinator only

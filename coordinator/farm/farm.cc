@@ -134,9 +134,15 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
     toolchains_[event.toolchain] = entry.action.toolchain;
     if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
   }
-  event.predicted_seconds =
-      parts_.records.predicted_seconds(entry.identity).value_or(ActionIntake::guess_seconds(entry.action));
+  entry.guess_seconds = ActionIntake::guess_seconds(entry.action);
+  const auto remembered = parts_.records.predicted_seconds(entry.identity);
+  event.predicted_seconds = remembered.value_or(entry.guess_seconds);
+  event.is_guess = !remembered;
+  event.category = ActionIntake::category_of(entry.action);
+  event.peak_memory_bytes = parts_.records.peak_memory_bytes(entry.identity);
   event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(entry.identity));
+  if (event.is_guess && event.tail_seconds == 0)
+    event.tail_seconds = ActionIntake::guess_tail_seconds(entry.action, entry.guess_seconds);
   entries_.emplace(id, std::move(entry));
   tell(event);
 }
@@ -180,10 +186,15 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
   if (sighting.worker == nullptr) return;
   nobody_there_ = false;
   const WorkerId id = sighting.worker->id;
-  if (sighting.joined && sighting.worker->is_local) first_answers_.own_worker_is_decided();
-  if (sighting.joined) tell(scheduling::WorkerJoined{id, sighting.worker->is_local});
-  scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}};
-  for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.finished});
+  sighting.worker->memory_bytes = std::max(sighting.worker->memory_bytes, heartbeat.memory_bytes);
+  if (sighting.joined) {
+    sighting.worker->joined = turn_started_;
+    if (sighting.worker->is_local) first_answers_.own_worker_is_decided();
+    const double speed = parts_.records.host_speed(heartbeat.host).value_or(0);
+    tell(scheduling::WorkerJoined{id, sighting.worker->is_local, speed});
+  }
+  scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}, heartbeat.memory_bytes};
+  for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.phase});
   tell(event);
 }
 
@@ -210,7 +221,7 @@ void Farm::handle_toolchain(WorkerId from, const protocol::ToolchainProbed& prob
 void Farm::handle_report(WorkerId from, protocol::Report report) {
   const auto it = attempts_.find(report.lease);
   scheduling::OutcomeReceived event{from, report.lease, report.outcome.outcome_class, report.outcome.run_time,
-                                    report.outcome.reason};
+                                    report.outcome.reason, report.outcome.peak_memory_bytes};
   if (it != attempts_.end() && it->second.worker == from && !it->second.has_report) {
     it->second.finished = turn_started_;
     it->second.has_report = true;

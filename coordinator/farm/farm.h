@@ -71,6 +71,7 @@ class Farm {
     std::string request_id;
     AnswerTo answer;
     Digest identity;
+    double guess_seconds = 0;
     Timestamp submitted;
     bool answered = false;
     std::vector<std::uint64_t> after;
@@ -79,7 +80,8 @@ class Farm {
   struct Attempt {  // a lease from SendAction on
     ActionId action;
     WorkerId worker;
-    Timestamp sent, finished;
+    Timestamp ready, sent, finished;
+    Duration memory_wait{0};
     std::int64_t sent_realtime_ns = 0;
     std::uint32_t lane = 0;
     protocol::Report report;
@@ -99,6 +101,8 @@ class Farm {
   void check_freshness(ActionId);
   void release_dirty();
   void send_action(const scheduling::SendAction&);
+  void revoke(const scheduling::RevokeLease&);
+  void quarantine(const scheduling::QuarantineWorker&);
   void answer(const scheduling::AnswerFrontEnd&);
   void log_attempt(LeaseId, Attempt&, const std::string& outcome, bool counted, std::uint64_t bytes_returned);
   void warn_once(const std::string& message);

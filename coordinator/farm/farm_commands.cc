@@ -19,21 +19,36 @@ void Farm::carry_out(const scheduling::Command& command) {
   } else if (const auto* send = std::get_if<scheduling::SendAction>(&command)) {
     send_action(*send);
   } else if (const auto* revoke = std::get_if<scheduling::RevokeLease>(&command)) {
-    if (auto* worker = parts_.directory.find(revoke->worker)) worker->leases.erase(revoke->lease);
-    parts_.directory.send(revoke->worker, protocol::RevokeLease{revoke->lease});
+    this->revoke(*revoke);
+  } else if (const auto* untrusted = std::get_if<scheduling::QuarantineWorker>(&command)) {
+    quarantine(*untrusted);
   } else if (const auto* publish = std::get_if<scheduling::PublishOutputs>(&command)) {
     publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
                         attempts_.at(publish->lease).report);
   } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
-    std::uint64_t memory = 0;
-    for (const auto& [lease, attempt] : attempts_) {
-      if (attempt.action == record->action && attempt.has_report)
-        memory = attempt.report.outcome.peak_memory_bytes;
-    }
-    parts_.records.add_run(entries_.at(record->action).identity, seconds(record->run_time), memory);
+    parts_.records.add_run(entries_.at(record->action).identity, record->reference_seconds, record->peak_memory_bytes);
   } else {
     answer(std::get<scheduling::AnswerFrontEnd>(command));
   }
+}
+
+void Farm::revoke(const scheduling::RevokeLease& command) {
+  if (auto* worker = parts_.directory.find(command.worker)) worker->leases.erase(command.lease);
+  parts_.directory.send(command.worker, protocol::RevokeLease{command.lease});
+  const auto it = attempts_.find(command.lease);
+  if (it == attempts_.end() || it->second.has_report) return;
+  it->second.finished = parts_.clock.now();
+  it->second.report.outcome.run_time = command.ran;
+  log_attempt(it->first, it->second, "stopped", false, 0);
+  attempts_.erase(it);
+}
+
+void Farm::quarantine(const scheduling::QuarantineWorker& command) {
+  auto* worker = parts_.directory.find(command.worker);
+  if (worker == nullptr) return;
+  worker->was_quarantined = true;
+  warn_once("worker " + worker->name + " is not used for " + std::to_string(static_cast<int>(seconds(command.term))) +
+            " s: " + command.reason + "; see its log on " + worker->host);
 }
 
 void Farm::check_freshness(ActionId id) {
@@ -77,6 +92,8 @@ void Farm::send_action(const scheduling::SendAction& send) {
   attempt.action = send.action;
   attempt.worker = send.worker;
   attempt.sent = parts_.clock.now();
+  attempt.ready = send.ready_since;
+  attempt.memory_wait = send.memory_wait;
   attempt.sent_realtime_ns = realtime_ns();
   attempt.lane = free_lane(send.worker);
   attempts_.emplace(send.lease, std::move(attempt));
@@ -152,7 +169,11 @@ void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bo
   logged.host = worker->host;
   logged.slot = attempt.lane;
   logged.submitted = entry.submitted;
+  logged.ready = attempt.ready;
+  logged.memory_wait = attempt.memory_wait;
   logged.sent = attempt.sent;
+  logged.peak_memory_bytes = attempt.report.outcome.peak_memory_bytes;
+  logged.guess_seconds = entry.guess_seconds;
   logged.finished = attempt.finished;
   logged.published = parts_.clock.now();
   logged.run_time = attempt.report.outcome.run_time;
@@ -210,8 +231,17 @@ void Farm::finish_log() {
   log.failed = counts.failed;
   log.on_workers = counts.on_workers;
   log.retried = counts.retried;
+  log.backups = counts.backups;
+  std::map<WorkerId, double> speeds;
+  for (const auto& [id, speed] : scheduler_.learned_speeds()) speeds[id] = speed;
   for (const auto& [id, worker] : parts_.directory.workers()) {
-    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, false};
+    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, worker.was_quarantined};
+    logged.memory_bytes = worker.memory_bytes;
+    logged.joined = worker.joined;
+    if (const auto speed = speeds.find(id); speed != speeds.end()) {
+      logged.speed = speed->second;
+      parts_.records.add_host_speed(worker.host, speed->second);
+    }
     for (const auto& attempt : log.attempts) {
       if (attempt.worker != worker.name || !attempt.counted) continue;
       ++logged.actions;

@@ -22,7 +22,9 @@ struct KnownWorker {
   std::string name, host;
   std::uint64_t epoch = 0;
   std::uint32_t slots = 0;
-  bool is_local = false;
+  std::uint64_t memory_bytes = 0;
+  bool is_local = false, was_quarantined = false;
+  Timestamp joined;
   std::set<LeaseId> leases;  // sent and not yet revoked
 };
 

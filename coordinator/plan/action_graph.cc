@@ -14,13 +14,15 @@ ActionGraph::Added ActionGraph::add(ActionId action, const std::vector<ActionId>
   Added added;
   Node node;
   node.predicted_seconds = std::max(0.0, predicted_seconds);
-  node.bottom_level_seconds = node.predicted_seconds + std::max(0.0, tail_seconds);
+  node.is_known = true;
+  node.tail_seconds = std::max(0.0, tail_seconds);
+  node.bottom_level_seconds = node.predicted_seconds + node.tail_seconds;
   for (const ActionId producer : after) {
-    const auto it = nodes_.find(producer);
-    if (it == nodes_.end()) continue;
+    if (!contains(producer)) continue;
+    const NodeState state = at(producer).state;
     if (std::find(node.producers.begin(), node.producers.end(), producer) != node.producers.end()) continue;
-    if (it->second.state == NodeState::kFinished) continue;
-    if (it->second.state == NodeState::kEnded) {
+    if (state == NodeState::kFinished) continue;
+    if (state == NodeState::kEnded) {
       node.state = NodeState::kEnded;
       added.ended_by = producer;
       break;
@@ -30,10 +32,11 @@ ActionGraph::Added ActionGraph::add(ActionId action, const std::vector<ActionId>
   }
   if (node.state != NodeState::kEnded) {
     if (node.unfinished_count > 0) node.state = NodeState::kWaiting;
-    for (const ActionId producer : node.producers) nodes_.at(producer).dependants.push_back(action);
+    for (const ActionId producer : node.producers) at(producer).dependants.push_back(action);
   }
   added.state = node.state;
-  nodes_.emplace(action, std::move(node));
+  if (nodes_.size() <= action.value) nodes_.resize(action.value + 1);
+  at(action) = std::move(node);
   if (added.state == NodeState::kWaiting) added.raised = raise_producers(action);
   return added;
 }
@@ -43,10 +46,10 @@ std::vector<ActionId> ActionGraph::raise_producers(ActionId action) {
   std::vector<ActionId> raised;
   std::vector<ActionId> to_visit{action};
   while (!to_visit.empty()) {
-    const Node& node = nodes_.at(to_visit.back());
+    const Node& node = at(to_visit.back());
     to_visit.pop_back();
     for (const ActionId id : node.producers) {
-      Node& producer = nodes_.at(id);
+      Node& producer = at(id);
       const double level = producer.predicted_seconds + node.bottom_level_seconds;
       if (producer.state == NodeState::kFinished || producer.state == NodeState::kEnded) continue;
       if (level <= producer.bottom_level_seconds) continue;
@@ -61,12 +64,12 @@ std::vector<ActionId> ActionGraph::raise_producers(ActionId action) {
 }
 
 std::vector<ActionId> ActionGraph::finish(ActionId action) {
-  Node& node = nodes_.at(action);
+  Node& node = at(action);
   FARM_CHECK(node.state == NodeState::kReady);
   node.state = NodeState::kFinished;
   std::vector<ActionId> ready;
   for (const ActionId id : node.dependants) {
-    Node& dependant = nodes_.at(id);
+    Node& dependant = at(id);
     if (dependant.state != NodeState::kWaiting) continue;
     if (--dependant.unfinished_count > 0) continue;
     dependant.state = NodeState::kReady;
@@ -78,10 +81,10 @@ std::vector<ActionId> ActionGraph::finish(ActionId action) {
 
 std::vector<ActionId> ActionGraph::end(ActionId action) {
   std::vector<ActionId> ended{action};
-  nodes_.at(action).state = NodeState::kEnded;
+  at(action).state = NodeState::kEnded;
   for (std::size_t i = 0; i < ended.size(); ++i) {
-    for (const ActionId id : nodes_.at(ended[i]).dependants) {
-      Node& dependant = nodes_.at(id);
+    for (const ActionId id : at(ended[i]).dependants) {
+      Node& dependant = at(id);
       if (dependant.state != NodeState::kWaiting) continue;
       dependant.state = NodeState::kEnded;
       ended.push_back(id);
@@ -91,10 +94,25 @@ std::vector<ActionId> ActionGraph::end(ActionId action) {
   return ended;
 }
 
-NodeState ActionGraph::state(ActionId action) const { return nodes_.at(action).state; }
+// Edges lead from older to newer nodes, so the newest first.
+void ActionGraph::predict_again(const std::function<double(ActionId)>& predict) {
+  for (std::uint64_t id = nodes_.size(); id-- > 1;) {
+    Node& node = nodes_[id];
+    if (!node.is_known || node.state == NodeState::kFinished || node.state == NodeState::kEnded) continue;
+    node.predicted_seconds = std::max(0.0, predict(ActionId{id}));
+    double behind = node.tail_seconds;
+    for (const ActionId dependant : node.dependants) {
+      const Node& other = at(dependant);
+      if (other.state != NodeState::kEnded) behind = std::max(behind, other.bottom_level_seconds);
+    }
+    node.bottom_level_seconds = node.predicted_seconds + behind;
+  }
+}
+
+NodeState ActionGraph::state(ActionId action) const { return nodes_.at(action.value).state; }
 
 double ActionGraph::bottom_level_seconds(ActionId action) const {
-  return nodes_.at(action).bottom_level_seconds;
+  return nodes_.at(action.value).bottom_level_seconds;
 }
 
 }  // namespace extfarm::plan

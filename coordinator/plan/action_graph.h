@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <functional>
 #include <vector>
 
 #include "common/base/strong_id.h"
@@ -25,7 +25,7 @@ class ActionGraph {
     std::vector<ActionId> raised;  // unfinished ones whose bottom level grew
   };
 
-  // `after` names actions added before, so that no cycle can be made; others
+  // Ids are counted from 1: a gap costs the memory of a node.  `after` names actions added before, so that no cycle can be made; others
   // (and `action` itself) are not waited for.  Adding an action again is a
   // broken invariant.  Both lengths are in seconds: of the action alone, and of
   // the remembered chain behind it.
@@ -37,7 +37,11 @@ class ActionGraph {
   // Every waiting action that can no longer become ready, producers first.
   std::vector<ActionId> end(ActionId action);
 
-  bool contains(ActionId action) const { return nodes_.contains(action); }
+  // Lengths have turned out to be others: `predict` gives those of actions that
+  // have not ended, alone.
+  void predict_again(const std::function<double(ActionId)>& predict);
+
+  bool contains(ActionId action) const { return action.value < nodes_.size() && nodes_[action.value].is_known; }
   NodeState state(ActionId action) const;
   // Seconds of this action and of the longest chain behind it.
   double bottom_level_seconds(ActionId action) const;
@@ -45,14 +49,16 @@ class ActionGraph {
  private:
   struct Node {
     NodeState state = NodeState::kReady;
-    double predicted_seconds = 0;
+    bool is_known = false;
+    double predicted_seconds = 0, tail_seconds = 0;
     double bottom_level_seconds = 0;
     std::uint32_t unfinished_count = 0;
     std::vector<ActionId> producers, dependants;
   };
   std::vector<ActionId> raise_producers(ActionId action);
+  Node& at(ActionId id) { return nodes_.at(id.value); }
 
-  std::unordered_map<ActionId, Node> nodes_;
+  std::vector<Node> nodes_;  // by id
 };
 
 }  // namespace extfarm::plan

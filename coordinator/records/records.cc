@@ -11,6 +11,14 @@ namespace {
 constexpr std::int64_t kRunsKept = 9;
 constexpr int kLongestChain = 64;  // deeper ones are as long as makes no difference
 
+// A host's speeds are kept among the runs: the same median of the last few.
+Identity identity_of_host(const std::string& host) {
+  Hasher hasher;
+  hasher.add_field("speed of a host");
+  hasher.add_field(host);
+  return hasher.finish();
+}
+
 std::vector<Identity> identities_from(Query& query) {
   std::vector<Identity> out;
   while (query.step()) {
@@ -55,6 +63,18 @@ double Records::tail(const std::string& identity, int depth, std::unordered_map<
 std::optional<double> Records::predicted_seconds(const Identity& identity) const {
   return predicted(to_hex(identity));
 }
+
+std::uint64_t Records::peak_memory_bytes(const Identity& identity) const {
+  auto query = database_->query("SELECT max(peak_memory_bytes) FROM runs WHERE identity = ?");
+  query.bind(to_hex(identity));
+  return query.step() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
+}
+
+std::optional<double> Records::host_speed(const std::string& host) const {
+  return predicted(to_hex(identity_of_host(host)));
+}
+
+void Records::add_host_speed(const std::string& host, double speed) { add_run(identity_of_host(host), speed, 0); }
 
 double Records::tail_seconds(const Identity& identity) const {
   std::unordered_map<std::string, double> known;

@@ -37,7 +37,12 @@ class Records {
   std::optional<double> predicted_seconds(const Identity&) const;
   // Longest remembered chain of predicted seconds behind it; 0 when unknown.
   double tail_seconds(const Identity&) const;
+  // The largest of the last runs; 0 when never run.
+  std::uint64_t peak_memory_bytes(const Identity&) const;
   void add_run(const Identity&, double run_seconds, std::uint64_t peak_memory_bytes);
+  // How fast a host is among those it built with; median of the last builds.
+  std::optional<double> host_speed(const std::string& host) const;
+  void add_host_speed(const std::string& host, double speed);
   void set_edge(const Identity& producer, const Identity& consumer);
 
   using Each = std::function<void(std::uint32_t id, std::string path, std::string_view content)>;

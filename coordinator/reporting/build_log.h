@@ -19,11 +19,14 @@ struct LoggedAttempt {
   std::string worker;  // worker id, e.g. "lab01-4711"
   std::string host;
   std::uint32_t slot = 0;  // lane on that worker, from 0; assigned by the shell
-  Timestamp submitted, sent, finished, published;
+  Timestamp submitted, ready, sent, finished, published;  // ready: could have been sent
+  Duration memory_wait{0};  // between ready and sent, for want of memory
   Duration run_time{0};
   Duration cpu_time{0};
   std::uint64_t bytes_returned = 0;
-  std::string outcome;               // OutcomeClass name
+  std::uint64_t peak_memory_bytes = 0;
+  double guess_seconds = 0;          // from its size
+  std::string outcome;               // OutcomeClass name, or "stopped"
   bool counted = true;               // false: a retried or rejected attempt
   std::vector<std::uint64_t> after;  // actions it followed (same group, or by pinned input)
 };
@@ -40,6 +43,9 @@ struct LoggedWorker {
   std::uint64_t actions = 0;
   double run_seconds = 0;
   bool quarantined = false;
+  double speed = 1;             // among the hosts of this build, as learned
+  std::uint64_t memory_bytes = 0;
+  Timestamp joined;             // before the first submission: there from the start
 };
 
 struct BuildLog {
@@ -61,15 +67,31 @@ struct BuildLog {
   std::map<std::string, std::string> rebuilt_reasons;  // title → verdict reason
 };
 
+// Where the slots' time went, in slot-seconds; the sum is slots × farm wall.
+struct SlotTime {
+  double work = 0;           // of the counted attempts
+  double critical_path = 0;  // nothing was ready, and no schedule avoids it: the longest chain is too long
+  double nothing_ready = 0;  // nor was anything ready here, but a better order or an earlier request helps
+  double dispatch = 0;       // something was ready, or handed over and not started
+  double memory = 0;         // something was ready and had no memory
+  double retries = 0;        // attempts that came to nothing
+  double transfers = 0;      // nothing was ready but results were on their way
+  double absent = 0;         // workers that came later
+  double sum() const {
+    return work + critical_path + nothing_ready + dispatch + memory + retries + transfers + absent;
+  }
+};
+
 struct Figures {
   double wall = 0;           // seconds from start to end
   double farm_wall = 0;      // from first submission to last publication
   double run_total = 0;      // of the counted attempts
   double critical_path = 0;  // longest chain by `after`
-  double lower_bound = 0;    // max(run_total / slots, critical_path)
+  double lower_bound = 0;    // max(work / slots, longest chain, memory × time / memory), each by the hosts' speeds
   double efficiency = 0;     // lower_bound / farm_wall; 1 when nothing ran
   std::uint32_t slots = 0;
   double dispatch_p50_ms = 0, dispatch_p99_ms = 0;
+  SlotTime slot_time;
 };
 Figures figures_of(const BuildLog&);
 

@@ -7,6 +7,7 @@
 
 #include "coordinator/reporting/build_log.h"
 #include "coordinator/reporting/longest_chain.h"
+#include "coordinator/reporting/slot_time.h"
 
 namespace extfarm::reporting {
 namespace {
@@ -83,6 +84,43 @@ Chain longest_chain(const std::vector<LoggedAttempt>& attempts) {
   return chain;
 }
 
+namespace {
+
+// No schedule on these hosts ends earlier: not with all slots busy, not along
+// the longest chain on the fastest host, not in the memory there is.
+double lower_bound_of(const BuildLog& log) {
+  std::unordered_map<std::string, double> speeds;
+  double total_speed = 0, fastest = 0, memory = 0;
+  bool memory_is_known = true;
+  for (const auto& worker : log.workers) {
+    speeds[worker.id] = worker.speed;
+    total_speed += worker.slots * worker.speed;
+    fastest = std::max(fastest, worker.speed);
+    memory += static_cast<double>(worker.memory_bytes);
+    memory_is_known = memory_is_known && worker.memory_bytes != 0;
+  }
+  double work = 0, memory_time = 0;
+  std::vector<LoggedAttempt> on_equal_hosts;
+  for (const auto& attempt : log.attempts) {
+    if (!attempt.counted) continue;
+    const auto speed = speeds.find(attempt.worker);
+    LoggedAttempt scaled;
+    scaled.action = attempt.action;
+    scaled.after = attempt.after;
+    scaled.run_time = from_seconds(seconds(attempt.run_time) * (speed == speeds.end() ? 1 : speed->second));
+    work += seconds(scaled.run_time);
+    memory_time += seconds(attempt.run_time) * static_cast<double>(attempt.peak_memory_bytes);
+    on_equal_hosts.push_back(std::move(scaled));
+  }
+  const double chain = longest_chain(on_equal_hosts).seconds;
+  double bound = fastest > 0 ? chain / fastest : chain;
+  if (total_speed > 0) bound = std::max(bound, work / total_speed);
+  if (memory_is_known && memory > 0) bound = std::max(bound, memory_time / memory);
+  return bound;
+}
+
+}  // namespace
+
 Figures figures_of(const BuildLog& log) {
   Figures out;
   out.wall = std::max(0.0, seconds(log.ended - log.started));
@@ -92,11 +130,12 @@ Figures figures_of(const BuildLog& log) {
   }
   for (const auto& worker : log.workers) out.slots += worker.slots;
   out.critical_path = longest_chain(log.attempts).seconds;
-  out.lower_bound = std::max(out.slots > 0 ? out.run_total / out.slots : 0, out.critical_path);
+  out.lower_bound = lower_bound_of(log);
   const bool ran = out.run_total > 0 && out.farm_wall > 0;
   out.efficiency = ran ? std::min(1.0, out.lower_bound / out.farm_wall) : 1;
   out.dispatch_p50_ms = percentile(log.dispatch_ms, 0.50);
   out.dispatch_p99_ms = percentile(log.dispatch_ms, 0.99);
+  out.slot_time = slot_time_of(log, out.slots * out.lower_bound);
   return out;
 }
 

@@ -30,6 +30,11 @@ std::string last_build_json(const BuildLog& log) {
                     {"critical_path", figures.critical_path},
                     {"lower_bound", figures.lower_bound}};
   out["efficiency"] = figures.efficiency;
+  const SlotTime& time = figures.slot_time;
+  out["slot_seconds"] = {{"work", time.work},           {"critical_path", time.critical_path},
+                         {"nothing_ready", time.nothing_ready}, {"dispatch", time.dispatch},
+                         {"memory", time.memory},       {"retries", time.retries},
+                         {"transfers", time.transfers}, {"absent", time.absent}};
   out["slots"] = figures.slots;
   out["coordinator_cpu_seconds"] = log.coordinator_cpu_seconds;
   out["bytes_returned"] = log.bytes_returned;
@@ -42,7 +47,8 @@ std::string last_build_json(const BuildLog& log) {
                               {"slots", worker.slots},
                               {"actions", worker.actions},
                               {"run_seconds", worker.run_seconds},
-                              {"quarantined", worker.quarantined}});
+                              {"quarantined", worker.quarantined},
+                              {"speed", worker.speed}});
   }
   return dumped(out);
 }

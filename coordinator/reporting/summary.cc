@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 #include <vector>
@@ -32,6 +33,34 @@ std::string counts_line(const BuildLog& log, const Figures& figures) {
   return line + "\n";
 }
 
+// Shares of the slots' time in tenths of a percent that add up to 100.0: the
+// largest takes what rounding leaves.
+std::string shares_of(const SlotTime& time) {
+  const std::pair<const char*, double> parts[] = {
+      {"work", time.work},         {"critical path", time.critical_path}, {"nothing ready", time.nothing_ready},
+      {"dispatch", time.dispatch}, {"memory", time.memory},               {"retries", time.retries},
+      {"transfers", time.transfers}, {"late workers", time.absent}};
+  const double sum = time.sum();
+  if (sum <= 0) return "none";
+  std::vector<long> tenths;
+  long left = 1000;
+  for (const auto& part : parts) left -= tenths.emplace_back(std::lround(1000 * part.second / sum));
+  *std::max_element(tenths.begin(), tenths.end()) += left;
+  std::string out;
+  for (std::size_t i = 0; i < tenths.size(); ++i) {
+    if (tenths[i] == 0) continue;
+    out += fmt::format("{}{} {}.{} %", out.empty() ? "" : ", ", parts[i].first, tenths[i] / 10, tenths[i] % 10);
+  }
+  return out;
+}
+
+std::string figures_line(const Figures& f) {
+  return fmt::format("extfarm: wall {:.2f} s on {}, work {:.1f} s, best possible {:.2f} s, efficiency {:.2f}; "
+                     "slot time: {}\n",
+                     f.farm_wall, plural(f.slots, "slot"), f.run_total, f.lower_bound, f.efficiency,
+                     shares_of(f.slot_time));
+}
+
 // Most frequent first.
 std::string local_lines(const BuildLog& log) {
   std::vector<std::pair<std::string, std::uint64_t>> reasons(log.local_reasons.begin(),
@@ -57,13 +86,10 @@ std::string summary_text(const BuildLog& log, const std::string& report_path) {
   }
   const Figures figures = figures_of(log);
   std::string out = counts_line(log, figures);
-  if (figures.run_total > 0) {
-    out += fmt::format(
-        "extfarm: work {:.1f} s, longest chain {:.1f} s, best possible {:.2f} s on {}, efficiency {:.2f}\n",
-        figures.run_total, figures.critical_path, figures.lower_bound, plural(figures.slots, "slot"),
-        figures.efficiency);
-  }
+  if (figures.run_total > 0) out += figures_line(figures);
   if (log.retried > 0) out += fmt::format("extfarm: {} repeated\n", plural(log.retried, "attempt"));
+  if (log.backups > 0)
+    out += fmt::format("extfarm: {} overdue, made a second time elsewhere\n", plural(log.backups, "attempt"));
   if (log.inputs_differ + log.toolchain_differs > 0) {
     out += fmt::format("extfarm: {} rejected: {} had read other inputs, {} had another toolchain\n",
                        plural(log.inputs_differ + log.toolchain_differs, "result"), log.inputs_differ,

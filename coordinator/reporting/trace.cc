@@ -35,6 +35,10 @@ ordered_json attempt_event(const BuildLog& log, const LoggedAttempt& attempt, in
             {"run_ms", 1e3 * seconds(attempt.run_time)},
             {"cpu_ms", 1e3 * seconds(attempt.cpu_time)},
             {"bytes_returned", attempt.bytes_returned},
+            {"peak_memory_bytes", attempt.peak_memory_bytes},
+            {"guess_ms", 1e3 * attempt.guess_seconds},
+            {"after", attempt.after},
+            {"ready_us", micros(attempt.ready)},
             {"submitted_us", micros(attempt.submitted)},
             {"published_us", micros(attempt.published)}}}};
 }

@@ -1,5 +1,5 @@
-// How attempts end, and with the last of them the action: retried elsewhere,
-// or answered once.
+// How attempts begin and end, and with the last of them the action: retried
+// elsewhere, or answered once.
 #include <algorithm>
 
 #include "common/base/check.h"
@@ -7,59 +7,135 @@
 
 namespace extfarm::scheduling {
 
-bool Scheduler::State::is_current(LeaseId id, WorkerId worker) const {
-  const auto it = leases.find(id);
-  if (it == leases.end() || it->second.worker != worker) return false;
-  const ActionState& action = actions.at(it->second.action);
-  return action.lease == id && (action.phase == Phase::kRunning || action.phase == Phase::kPublishing);
+ActionState* Scheduler::State::find(ActionId id) {
+  if (id.value >= actions.size() || actions[id.value].phase == Phase::kUnknown) return nullptr;
+  return &actions[id.value];
+}
+
+Lease* Scheduler::State::find(LeaseId id) {
+  return id.value == 0 || id.value > leases.size() ? nullptr : &leases[id.value - 1];
+}
+
+bool Scheduler::State::is_current(LeaseId id, WorkerId worker) {
+  const Lease* lease = find(id);
+  if (lease == nullptr || lease->worker != worker) return false;
+  const ActionState& action = at(lease->action);
+  return lease->is_live || (action.phase == Phase::kPublishing && action.lease == id);
 }
 
 ActionState* Scheduler::State::publishing_action(LeaseId id) {
-  const auto it = leases.find(id);
-  if (it == leases.end()) return nullptr;
-  ActionState& action = actions.at(it->second.action);
+  const Lease* lease = find(id);
+  if (lease == nullptr) return nullptr;
+  ActionState& action = at(lease->action);
   return action.phase == Phase::kPublishing && action.lease == id ? &action : nullptr;
 }
 
-// The only place where a phase changes, and with it the queue and the slots.
+// The only place where a phase changes, and with it the queue.
 void Scheduler::State::set_phase(ActionId id, ActionState& action, Phase next) {
   FARM_CHECK(action.phase != Phase::kAnswered);
   if (action.phase == Phase::kReady) {
-    ready.erase({-action.queued_level_seconds, id});
+    ready.erase(key_of(action), action.queued_level_seconds, id);
     if (action.patience_ends) waits_in_vain.erase({*action.patience_ends, id});
     action.patience_ends.reset();
+    if (kept && kept->first == id) stop_keeping_memory();
   }
-  if (action.phase == Phase::kRunning) {
-    --counts.running;
-    WorkerState* worker = fleet.find(leases.at(action.lease).worker);
-    if (worker != nullptr) worker->running.erase(action.lease);
-  }
+  if (action.phase == Phase::kRunning) --counts.running;
   action.phase = next;
-  if (next == Phase::kReady) {
-    action.queued_level_seconds = graph.bottom_level_seconds(id);
-    ready.emplace(-action.queued_level_seconds, id);
-    review(id, action);
-  }
-  if (next == Phase::kRunning) {
-    ++counts.running;
-    fleet.find(leases.at(action.lease).worker)->running.insert(action.lease);
-  }
+  if (next == Phase::kRunning) ++counts.running;
+  if (next != Phase::kReady) return;
+  const auto trouble = troubles.find(id);
+  action.is_particular = trouble != troubles.end() && (trouble->second.only_local || !trouble->second.excluded.empty() ||
+                                                       !trouble->second.failures_at.empty());
+  action.memory = memory_needed(action);
+  action.queued_level_seconds = level_of(id);
+  action.ready_since = now;
+  action.memory_clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});
+  ready.insert(key_of(action), action.queued_level_seconds, id);
+  review(id, action);
 }
 
-// Its bottom level has grown.
+// Its bottom level has changed.
 void Scheduler::State::requeue(ActionId id, ActionState& action) {
-  ready.erase({-action.queued_level_seconds, id});
-  action.queued_level_seconds = graph.bottom_level_seconds(id);
-  ready.emplace(-action.queued_level_seconds, id);
+  ready.erase(key_of(action), action.queued_level_seconds, id);
+  action.queued_level_seconds = level_of(id);
+  ready.insert(key_of(action), action.queued_level_seconds, id);
 }
 
 // To a worker that is lost for good it would reach nobody.
 void Scheduler::State::revoke(WorkerId worker, LeaseId lease) {
-  if (fleet.find(worker) != nullptr) commands.push_back(RevokeLease{worker, lease});
+  const WorkerState* state = fleet.find(worker);
+  if (state == nullptr) return;
+  const bool runs = find(lease) != nullptr && at(lease).is_live && !queued.contains(lease);
+  commands.push_back(RevokeLease{worker, lease, runs ? now - at(lease).started_at : Duration{0}});
+}
+
+void Scheduler::State::begin_lease(ActionId id, ActionState& action, WorkerId worker_id,
+                                   std::uint64_t memory_bytes, bool is_backup) {
+  WorkerState& worker = *fleet.find(worker_id);
+  const LeaseId lease_id{leases.size() + 1};
+  Lease lease{id, worker_id, now, now};
+  lease.is_live = true;
+  lease.is_guess = action.is_guess;
+  lease.predicted_seconds = static_cast<float>(predict(action) / worker.speed.value());
+  lease.memory = memory_class_of(static_cast<double>(memory_bytes));
+  worker.reserved_bytes += bytes_of(lease.memory);
+  const bool is_queued = worker.live.size() >= worker.slots;
+  leases.push_back(lease);
+  worker.live.push_back({lease_id, now + from_seconds(lease.predicted_seconds), is_queued});
+  const Duration clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});
+  commands.push_back(SendAction{worker_id, lease_id, id, is_backup, is_backup ? now : action.ready_since,
+                                is_backup ? Duration{0} : clock - action.memory_clock});
+  if (is_queued)
+    queued.insert(lease_id);
+  else if (!is_backup)
+    watch(lease_id, lease);
+  if (is_backup) {
+    action.backup = lease_id;
+  } else {
+    action.lease = lease_id;
+    set_phase(id, action, Phase::kRunning);
+  }
+  ++sent_count;
+  refresh(worker_id);
+}
+
+// It has left the worker's queue.
+void Scheduler::State::note_start(LiveLease& live) {
+  Lease& lease = at(live.lease);
+  live.is_queued = false;
+  lease.started_at = now;
+  live.expected_end = now + from_seconds(lease.predicted_seconds);
+  queued.erase(live.lease);
+  if (at(lease.action).backup.value == 0) watch(live.lease, lease);
+}
+
+void Scheduler::State::end_lease(LeaseId id) {
+  Lease& lease = at(id);
+  if (!std::exchange(lease.is_live, false)) return;
+  queued.erase(id);
+  unwatch(id);
+  WorkerState* worker = fleet.find(lease.worker);
+  if (worker == nullptr) return;
+  worker->erase(id);
+  worker->overdue_count -= std::exchange(lease.counts_as_overdue, false);
+  worker->reserved_bytes -= bytes_of(lease.memory);
+  refresh(lease.worker);
+}
+
+// Whether another attempt at `action` goes on now that `ended` has; that one is
+// then its only one.
+bool Scheduler::State::runs_elsewhere(ActionState& action, LeaseId ended) {
+  if (action.backup.value == 0) return false;
+  if (action.lease == ended) action.lease = action.backup;
+  action.backup = {};
+  if (!at(action.lease).is_live) return false;
+  const LiveLease* live = fleet.find(at(action.lease).worker)->find(action.lease);
+  if (!live->is_queued) watch(action.lease, at(action.lease));
+  return true;
 }
 
 void Scheduler::State::check_freshness(ActionId id) {
-  set_phase(id, actions.at(id), Phase::kChecking);
+  set_phase(id, at(id), Phase::kChecking);
   commands.push_back(CheckFreshness{id});
 }
 
@@ -68,48 +144,58 @@ void Scheduler::State::retry(ActionId id, ActionState& action) {
   set_phase(id, action, Phase::kReady);
 }
 
-void Scheduler::State::retry_after_infrastructure(ActionId id, ActionState& action, WorkerId worker,
+void Scheduler::State::retry_after_infrastructure(ActionId id, ActionState& action, LeaseId ended,
                                                   const std::string& reason) {
-  action.last_failure = reason;
-  ++action.failures_at[worker];
-  if (++action.infrastructure_count < policy.infrastructure_attempts) return retry(id, action);
+  end_lease(ended);
+  Trouble& trouble = troubles[id];
+  trouble.last_failure = reason;
+  ++trouble.failures_at[at(ended).worker];
+  ++trouble.infrastructure_count;
+  if (runs_elsewhere(action, ended)) return;
+  if (trouble.infrastructure_count < policy.infrastructure_attempts) return retry(id, action);
   answer(id, Answer::kRunLocally, {},
-         std::to_string(action.infrastructure_count) +
+         std::to_string(trouble.infrastructure_count) +
              " attempts on workers failed, the last because: " + reason);
 }
 
-void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, WorkerId worker,
+void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, LeaseId ended,
                                               const std::string& reason) {
+  end_lease(ended);
+  const WorkerId worker = at(ended).worker;
   ++counts.inputs_differ;
-  action.last_failure = reason;
-  action.excluded.insert(worker);
+  suspect(id, at(ended));
+  Trouble& trouble = troubles[id];
+  trouble.last_failure = reason;
+  trouble.excluded.insert(worker);
   const WorkerState* state = fleet.find(worker);
   const bool differs_here = state != nullptr && state->is_local;
-  if (++action.inputs_differ_count >= policy.inputs_differ_attempts) action.only_local = true;
+  if (++trouble.inputs_differ_count >= policy.inputs_differ_attempts) trouble.only_local = true;
+  if (runs_elsewhere(action, ended)) return;
   bool has_candidate = false;
-  for (const WorkerId candidate : fleet.capable_of(action.toolchain)) {
-    has_candidate = has_candidate || is_capable(action, candidate);
+  for (const auto& [candidate, standing] : toolchains[action.toolchain].pool.standings()) {
+    has_candidate = has_candidate || is_capable(&trouble, standing);
   }
-  if (differs_here || (action.only_local && !has_candidate)) {
+  if (differs_here || (trouble.only_local && !has_candidate)) {
     return answer(id, Answer::kRunLocally, {}, "workers saw other inputs than this host: " + reason);
   }
   retry(id, action);
 }
 
 void Scheduler::State::retry_leases_of(WorkerId worker, const std::string& reason) {
-  const std::set<LeaseId> running = fleet.find(worker)->running;
-  for (const LeaseId lease : running) {
-    const ActionId id = leases.at(lease).action;
-    revoke(worker, lease);  // it may hear, even when we do not hear it
-    retry_after_infrastructure(id, actions.at(id), worker, reason);
+  const std::vector<LiveLease> live = fleet.find(worker)->live;
+  for (const LiveLease& lease : live) {
+    const ActionId id = at(lease.lease).action;
+    revoke(worker, lease.lease);  // it may hear, even when we do not hear it
+    retry_after_infrastructure(id, at(id), lease.lease, reason);
   }
 }
 
 void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std::string& reason) {
-  ActionState& action = actions.at(id);
+  ActionState& action = at(id);
   set_phase(id, action, Phase::kAnswered);
   action.answer = kind;
-  const auto wanted = toolchains_wanted.find(action.toolchain);
+  troubles.erase(id);
+  const auto wanted = toolchains_wanted.find(toolchains[action.toolchain].digest);
   if (--wanted->second == 0) toolchains_wanted.erase(wanted);
   ++counts.finished;
   counts.fresh += kind == Answer::kFresh;

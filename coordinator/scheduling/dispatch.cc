@@ -1,121 +1,162 @@
-// Which ready action goes to which worker, whom to ask for its toolchain, and
-// who has waited in vain.
+// Which ready action goes to which worker: the longest bottom level first, to
+// where it is expected to end the earliest.
 #include <algorithm>
-#include <tuple>
+#include <cmath>
 
 #include "coordinator/scheduling/scheduler_state.h"
 
 namespace extfarm::scheduling {
+namespace {
 
-// After every event, so that nothing depends on which event made it possible.
-void Scheduler::State::settle() {
-  find_silent_workers();
-  ask_toolchains();
-  if (std::exchange(capability_changed, false)) {
-    capable.clear();
-    for (const auto& [toolchain, count] : toolchains_wanted) {
-      const auto& workers = capable[toolchain] = fleet.capable_of(toolchain);
-      if (workers.empty())
-        incapable_since.try_emplace(toolchain, now);
-      else
-        incapable_since.erase(toolchain);
+// So many actions of one pass may wait for a faster host; the next takes the
+// slow slot.  Also bounds what an event costs.
+constexpr std::size_t kMostHeld = 16;
+constexpr std::size_t kMostParticularTried = 8;  // of one queue in one pass: each costs a look at all workers
+constexpr double kNotWorthHoldingSeconds = 0.05;
+
+}  // namespace
+
+double Scheduler::State::level_of(ActionId id) const {
+  return policy.orders_by_bottom_level ? graph.bottom_level_seconds(id) : -static_cast<double>(id.value);
+}
+
+// Tells every pool how this worker stands now.
+void Scheduler::State::refresh(WorkerId id) {
+  const WorkerState* worker = fleet.find(id);
+  if (worker == nullptr) return;
+  Standing standing;
+  standing.worker = id;
+  standing.is_local = worker->is_local;
+  standing.speed_class = worker->speed.speed_class();
+  const bool is_doubtful = worker->trust.is_doubtful(policy.doubtful_failures);
+  const std::size_t slots = is_doubtful ? 1 : worker->slots;
+  standing.has_free_slot = worker->live.size() < slots;
+  standing.has_queue_room = !is_doubtful && worker->live.size() < slots + queue_depth(*worker);
+  standing.load = static_cast<double>(worker->live.size()) / std::max<std::uint32_t>(1, worker->slots);
+  standing.memory_bytes = worker->memory_bytes == 0 ? ~0ull : worker->memory_bytes;
+  const std::uint64_t taken = worker->reserved_bytes + worker->kept_free_bytes;
+  standing.free_memory_bytes = standing.memory_bytes > taken ? standing.memory_bytes - taken : 0;
+  standing.next_free = {Duration::max()};
+  for (const LiveLease& live : worker->live) standing.next_free = std::min(standing.next_free, live.expected_end);
+  const bool takes_actions = worker->takes_actions();
+  for (auto& toolchain : toolchains) {
+    const bool belongs = takes_actions && worker->has(toolchain.digest);
+    if (belongs != toolchain.pool.contains(id)) toolchain.has_changed = true;
+    if (!belongs)
+      toolchain.pool.remove(id);
+    else if (toolchain.has_changed || toolchain.pool.standing(id) != standing)
+      toolchain.pool.set(standing);
+  }
+}
+
+// How many actions a worker is given beyond its slots, so that a slot is not
+// idle while news of it travels.
+std::uint32_t Scheduler::State::queue_depth(const WorkerState& worker) const {
+  if (worker.round_trip_seconds == 0 || worker.mean_run_seconds == 0) return 0;
+  const double depth =
+      policy.queue_round_trips * worker.slots * worker.round_trip_seconds / worker.mean_run_seconds;
+  if (depth < policy.least_queue) return 0;
+  return static_cast<std::uint32_t>(std::min<double>(worker.slots, std::ceil(depth)));
+}
+
+bool Scheduler::State::is_capable(const Trouble* trouble, const Standing& standing) const {
+  if (trouble == nullptr) return true;
+  return !trouble->excluded.contains(standing.worker) && (!trouble->only_local || standing.is_local);
+}
+
+// For an action that rules out workers: those where it failed least.  When they
+// are busy it waits for them: a broken worker is always free.
+Scheduler::State::Candidates Scheduler::State::candidates_for(ActionId id, const ActionState& action) const {
+  const Pool& pool = toolchains[action.toolchain].pool;
+  Candidates out;
+  if (!action.is_particular) {
+    out.memory_bytes = std::min(bytes_of(action.memory), pool.largest_memory_bytes());
+    return out;
+  }
+  const Trouble& trouble = troubles.at(id);
+  std::uint64_t largest = 0;
+  for (const auto& [worker, standing] : pool.standings()) {
+    if (is_capable(&trouble, standing)) largest = std::max(largest, standing.memory_bytes);
+  }
+  out.memory_bytes = std::min(bytes_of(action.memory), largest);
+  std::uint32_t fewest = ~0u;
+  for (const auto& [worker, standing] : pool.standings()) {
+    if (!is_capable(&trouble, standing) || standing.memory_bytes < out.memory_bytes) continue;
+    const auto failed = trouble.failures_at.find(worker);
+    const std::uint32_t count = failed == trouble.failures_at.end() ? 0 : failed->second;
+    if (count < fewest) out.workers.clear();
+    fewest = std::min(fewest, count);
+    if (count == fewest) out.workers.push_back(&standing);
+  }
+  return out;
+}
+
+Scheduler::State::Placement Scheduler::State::place(ActionId id, ActionState& action) {
+  if (kept && kept->first == id) stop_keeping_memory();  // it may use what was kept for it
+  const Pool& pool = toolchains[action.toolchain].pool;
+  const Candidates candidates = candidates_for(id, action);
+  const std::uint64_t memory = candidates.memory_bytes;
+  std::optional<WorkerId> worker;
+  if (action.is_particular) {
+    const Standing* best = nullptr;
+    for (const Standing* standing : candidates.workers) {
+      if (!standing->has_free_slot || standing->free_memory_bytes < memory) continue;
+      if (best == nullptr || standing->load < best->load) best = standing;
     }
-    for (const auto& [level, id] : ready) review(id, actions.at(id));
+    if (best != nullptr) worker = best->worker;
+  } else {
+    worker = pool.find_free(memory);
+    if (!worker) worker = pool.find_queue(memory);
   }
-  dispatch();
-  give_up_waiting();
+  if (worker) {
+    begin_lease(id, action, *worker, memory, false);
+    return Placement::kSent;
+  }
+  return memory > 0 && pool.has_free_slot() ? Placement::kNoMemory : Placement::kNoRoom;
 }
 
-void Scheduler::State::find_silent_workers() {
-  for (const WorkerId worker : fleet.find_silent(now, policy.worker_silence)) {
-    capability_changed = true;
-    retry_leases_of(worker, "the worker fell silent");
-  }
-}
-
-void Scheduler::State::ask_toolchains() {
-  for (const auto& [toolchain, count] : toolchains_wanted) {
-    for (const WorkerId worker : fleet.to_ask(now, toolchain, policy.toolchain_patience)) {
-      commands.push_back(AskToolchain{worker, toolchain});
-    }
-  }
-}
-
-bool Scheduler::State::is_capable(const ActionState& action, WorkerId worker) const {
-  if (action.excluded.contains(worker)) return false;
-  return !action.only_local || fleet.workers().at(worker).is_local;
-}
-
-// The emptiest of the capable workers where this action failed least.  When
-// those are busy it waits for them: a broken worker is always free.
-std::optional<WorkerId> Scheduler::State::choose_worker(const ActionState& action) {
-  using Rank = std::tuple<std::uint32_t, double, WorkerId>;
-  std::optional<Rank> best;
-  std::optional<std::uint32_t> fewest_failures;
-  for (const WorkerId id : capable[action.toolchain]) {
-    if (!is_capable(action, id)) continue;
-    const auto failed = action.failures_at.find(id);
-    const std::uint32_t failure_count = failed == action.failures_at.end() ? 0 : failed->second;
-    fewest_failures = std::min(failure_count, fewest_failures.value_or(failure_count));
-    const WorkerState& worker = fleet.workers().at(id);
-    if (!worker.has_free_slot()) continue;
-    const Rank rank{failure_count, static_cast<double>(worker.running.size()) / worker.slots, id};
-    if (!best || rank < *best) best = rank;
-  }
-  if (!best || std::get<0>(*best) > *fewest_failures) return std::nullopt;
-  return std::get<WorkerId>(*best);
+// Whether a faster host that is busy now is expected to end it earlier than the
+// fastest free one.
+bool Scheduler::State::waits_for_faster(const ActionState& action, std::map<int, std::size_t>& claimed) {
+  const Pool& pool = toolchains[action.toolchain].pool;
+  if (!pool.has_unequal_hosts()) return false;
+  const auto fastest = pool.find_free(std::min(bytes_of(action.memory), pool.largest_memory_bytes()));
+  const double reference = predict(action);
+  if (!fastest || reference < kNotWorthHoldingSeconds) return false;
+  const int speed_class = pool.standing(*fastest).speed_class;
+  const Timestamp finish = now + from_seconds(reference / speed_of_class(speed_class));
+  Timestamp when;
+  if (!pool.claim_sooner(now, speed_class, reference, finish, claimed, when)) return false;
+  look_again = earlier(look_again, when);
+  return true;
 }
 
 void Scheduler::State::dispatch() {
-  for (auto it = ready.begin(); it != ready.end() && fleet.has_free_slots();) {
-    const ActionId id = it->second;
-    ++it;  // sending takes it out of the queue
-    ActionState& action = actions.at(id);
-    const auto worker = choose_worker(action);
-    if (!worker) continue;
-    const LeaseId lease{next_lease++};
-    leases.emplace(lease, Lease{id, *worker, now});
-    action.lease = lease;
-    set_phase(id, action, Phase::kRunning);
-    commands.push_back(SendAction{*worker, lease, id});
+  look_again.reset();
+  if (ready.size() == 0) return set_memory_clock(false);
+  ReadyQueue::Pass pass(ready, [&](const QueueKey& key) { return toolchains[key.toolchain].pool.has_room(); });
+  std::map<std::uint32_t, std::map<int, std::size_t>> claimed;
+  std::map<std::uint32_t, std::size_t> particular_tried;
+  std::size_t held_count = 0;
+  bool waits_for_memory = false;
+  while (const auto next = pass.take()) {
+    const auto& [id, key] = *next;
+    ActionState& action = at(id);
+    if (!key.is_particular && held_count < kMostHeld && waits_for_faster(action, claimed[key.toolchain])) {
+      ++held_count;
+      pass.go_on();
+      continue;
+    }
+    const Placement placement = place(id, action);
+    if (placement == Placement::kNoMemory) {
+      if (!waits_for_memory) keep_memory_for(id, action);
+      waits_for_memory = true;
+    }
+    const bool others_may_fit =
+        placement == Placement::kSent || (key.is_particular && ++particular_tried[key.toolchain] < kMostParticularTried);
+    if (others_may_fit) pass.go_on();
   }
-}
-
-// Starts or stops the clock of a ready action that nobody is capable of.
-void Scheduler::State::review(ActionId id, ActionState& action) {
-  const auto& workers = capable[action.toolchain];
-  const bool has_worker = std::any_of(workers.begin(), workers.end(), [&](WorkerId worker) {
-    return fleet.workers().contains(worker) && is_capable(action, worker);
-  });
-  if (has_worker && action.patience_ends) {
-    waits_in_vain.erase({*action.patience_ends, id});
-    action.patience_ends.reset();
-  } else if (!has_worker && !action.patience_ends) {
-    // Who comes when others have waited already does not wait as long again.
-    const auto since = workers.empty() ? incapable_since.try_emplace(action.toolchain, now).first->second : now;
-    action.patience_ends = std::max(now, since + policy.no_worker_patience);
-    waits_in_vain.emplace(*action.patience_ends, id);
-  }
-}
-
-void Scheduler::State::give_up_waiting() {
-  while (!waits_in_vain.empty() && waits_in_vain.begin()->first <= now) {
-    const ActionId id = waits_in_vain.begin()->second;
-    const std::string& failure = actions.at(id).last_failure;
-    answer(id, Answer::kRunLocally, {},
-           "no worker could take it for " +
-               std::to_string(static_cast<int>(seconds(policy.no_worker_patience))) +
-               " s (`extfarm status` lists the workers)" + (failure.empty() ? "" : "; before that: " + failure));
-  }
-}
-
-std::optional<Timestamp> Scheduler::State::next_deadline() const {
-  std::optional<Timestamp> next = fleet.next_silence(policy.worker_silence);
-  for (const auto& [toolchain, count] : toolchains_wanted) {
-    next = earlier(next, fleet.next_question(toolchain, policy.toolchain_patience));
-  }
-  if (!waits_in_vain.empty()) next = earlier(next, waits_in_vain.begin()->first);
-  return next;
+  set_memory_clock(waits_for_memory);
 }
 
 }  // namespace extfarm::scheduling

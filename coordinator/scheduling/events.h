@@ -10,17 +10,21 @@
 #include "common/base/digest.h"
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
+#include "common/model/lease_phase.h"
 #include "common/model/outcome.h"
 
 namespace extfarm::scheduling {
 
 // ---- events
 struct ActionSubmitted {
-  ActionId action;
+  ActionId action;  // counted from 1: a gap costs the memory of an action
   Digest toolchain;
   std::vector<ActionId> after;    // actions whose outputs it reads; may be already finished
-  double predicted_seconds = 1;   // of this action alone
+  double predicted_seconds = 1;   // of this action alone, on a host of speed 1
   double tail_seconds = 0;        // remembered chain behind it that has not been submitted yet
+  bool is_guess = false;          // predicted from its size: corrected by what others of its category take
+  std::uint32_t category = 0;     // guesses of one category err alike
+  std::uint64_t peak_memory_bytes = 0;  // remembered; 0: unknown
 };
 struct FreshnessChecked {
   ActionId action;
@@ -29,10 +33,11 @@ struct FreshnessChecked {
 struct WorkerJoined {  // a worker (or a new life of one) answered for the first time
   WorkerId worker;
   bool is_local = false;  // on the submitting host: sees its files by definition
+  double known_speed = 0;  // of its host, from earlier builds; 0: not known
 };
 struct HeldLease {
   LeaseId lease;
-  bool finished = false;
+  LeasePhase phase = LeasePhase::kRunning;
 };
 struct HeartbeatReceived {
   WorkerId worker;
@@ -40,6 +45,7 @@ struct HeartbeatReceived {
   std::uint32_t slots = 0;
   bool draining = false;
   std::vector<HeldLease> leases;
+  std::uint64_t memory_bytes = 0;  // that this coordinator may use there; 0: not known, so no limit
 };
 struct WorkerLost {  // its epoch ended; it will never speak under this id again
   WorkerId worker;
@@ -55,6 +61,7 @@ struct OutcomeReceived {
   OutcomeClass outcome = OutcomeClass::kInfrastructure;
   Duration run_time{0};
   std::string reason;
+  std::uint64_t peak_memory_bytes = 0;
 };
 struct OutputsPublished {
   LeaseId lease;
@@ -85,10 +92,14 @@ struct SendAction {
   WorkerId worker;
   LeaseId lease;
   ActionId action;
+  bool is_backup = false;  // another attempt at it runs already
+  Timestamp ready_since;   // when it could have been sent at the earliest
+  Duration memory_wait{0};  // of that, how long it was only memory that it lacked
 };
 struct RevokeLease {  // stop and forget; also the receipt for a finished one
   WorkerId worker;
   LeaseId lease;
+  Duration ran{0};  // how long it has run for nothing, as far as is known
 };
 struct PublishOutputs {  // fetch, attest, write; then OutputsPublished or PublicationFailed
   WorkerId worker;
@@ -98,7 +109,13 @@ struct PublishOutputs {  // fetch, attest, write; then OutputsPublished or Publi
 struct RecordHistory {
   ActionId action;
   WorkerId worker;
-  Duration run_time{0};
+  double reference_seconds = 0;  // what it would have taken on a host of speed 1
+  std::uint64_t peak_memory_bytes = 0;
+};
+struct QuarantineWorker {  // gets nothing for so long, then one attempt to prove itself
+  WorkerId worker;
+  Duration term{0};
+  std::string reason;
 };
 enum class Answer : std::uint8_t { kBuilt, kFresh, kCommandFailed, kRunLocally, kDependencyFailed, kCancelled };
 struct AnswerFrontEnd {  // exactly one for each submitted action
@@ -109,6 +126,6 @@ struct AnswerFrontEnd {  // exactly one for each submitted action
 };
 
 using Command = std::variant<CheckFreshness, AskToolchain, SendAction, RevokeLease, PublishOutputs, RecordHistory,
-                             AnswerFrontEnd>;
+                             QuarantineWorker, AnswerFrontEnd>;
 
 }  // namespace extfarm::scheduling

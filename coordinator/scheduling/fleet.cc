@@ -1,33 +1,63 @@
 // The fleet, worker by worker; no action is known here.
 #include "coordinator/scheduling/fleet.h"
 
+#include <algorithm>
+
 namespace extfarm::scheduling {
 
-void Fleet::join(Timestamp now, WorkerId worker, bool is_local) {
-  const auto [it, is_new] = workers_.try_emplace(worker);
+// Ids grow, so `live` is sorted.
+LiveLease* WorkerState::find(LeaseId lease) {
+  const auto it = std::lower_bound(live.begin(), live.end(), lease,
+                                   [](const LiveLease& l, LeaseId id) { return l.lease < id; });
+  return it == live.end() || it->lease != lease ? nullptr : &*it;
+}
+
+void WorkerState::erase(LeaseId lease) {
+  if (const LiveLease* found = find(lease)) live.erase(live.begin() + (found - live.data()));
+}
+
+void Fleet::join(Timestamp now, const WorkerJoined& e) {
+  const auto [it, is_new] = workers_.try_emplace(e.worker);
   if (!is_new) return;
-  it->second.is_local = is_local;
+  it->second.is_local = e.is_local;
+  it->second.speed = Speed(e.known_speed);
   it->second.last_heard = now;
+  by_last_heard_.emplace(now, e.worker);
 }
 
 bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
   WorkerState* worker = find(heartbeat.worker);
   if (worker == nullptr || heartbeat.sequence <= worker->last_sequence) return false;
+  if (worker->is_silent) {
+    worker->is_silent = false;
+    for (const auto& [toolchain, known] : worker->toolchains) plan_question(heartbeat.worker, *worker, toolchain, known);
+  } else {
+    by_last_heard_.erase({worker->last_heard, heartbeat.worker});
+  }
   worker->last_sequence = heartbeat.sequence;
   worker->last_heard = now;
-  worker->is_silent = false;
   worker->is_draining = heartbeat.draining;
   worker->slots = heartbeat.slots;
+  worker->memory_bytes = heartbeat.memory_bytes;
+  by_last_heard_.emplace(now, heartbeat.worker);
   return true;
+}
+
+void Fleet::lose(WorkerId worker) {
+  const auto it = workers_.find(worker);
+  if (it == workers_.end()) return;
+  by_last_heard_.erase({it->second.last_heard, worker});
+  workers_.erase(it);
 }
 
 std::vector<WorkerId> Fleet::find_silent(Timestamp now, Duration silence) {
   std::vector<WorkerId> found;
-  for (auto& [id, worker] : workers_) {
-    if (worker.is_silent || now - worker.last_heard < silence) continue;
-    worker.is_silent = true;
-    found.push_back(id);
+  while (!by_last_heard_.empty() && now - by_last_heard_.begin()->first >= silence) {
+    found.push_back(by_last_heard_.begin()->second);
+    workers_.at(found.back()).is_silent = true;
+    by_last_heard_.erase(by_last_heard_.begin());
   }
+  std::sort(found.begin(), found.end());
   return found;
 }
 
@@ -36,49 +66,55 @@ WorkerState* Fleet::find(WorkerId worker) {
   return it == workers_.end() ? nullptr : &it->second;
 }
 
-std::vector<WorkerId> Fleet::to_ask(Timestamp now, const Digest& toolchain, Duration patience) {
-  std::vector<WorkerId> asked;
-  for (auto& [id, worker] : workers_) {
-    if (worker.is_silent) continue;
-    const auto [it, is_new] = worker.toolchains.try_emplace(toolchain, ToolchainKnowledge{now, {}});
-    if (!is_new && (it->second.has_it || now - it->second.asked_at < patience)) continue;
-    it->second.asked_at = now;
-    asked.push_back(id);
+void Fleet::want(Timestamp now, const Digest& toolchain) {
+  for (const auto& [id, worker] : workers_) want_of(now, id, toolchain);
+}
+
+void Fleet::want_of(Timestamp now, WorkerId id, const Digest& toolchain) {
+  WorkerState& worker = workers_.at(id);
+  const auto& known = worker.toolchains.try_emplace(toolchain, ToolchainKnowledge{{now - Timestamp{patience_}}, {}});
+  plan_question(id, worker, toolchain, known.first->second);
+}
+
+// One that is planned already has the same time, and stays one.
+void Fleet::plan_question(WorkerId id, const WorkerState& worker, const Digest& toolchain,
+                          const ToolchainKnowledge& known) {
+  if (!worker.is_silent && !known.has_it) questions_.emplace(known.asked_at + patience_, toolchain, id);
+}
+
+void Fleet::answer(WorkerId id, const Digest& toolchain, bool has_it) {
+  WorkerState* worker = find(id);
+  if (worker == nullptr) return;
+  ToolchainKnowledge& known = worker->toolchains[toolchain];
+  known.has_it = has_it;
+  questions_.erase({known.asked_at + patience_, toolchain, id});
+}
+
+std::vector<std::pair<WorkerId, Digest>> Fleet::take_questions(Timestamp now,
+                                                               const std::map<Digest, std::uint64_t>& wanted) {
+  std::vector<std::pair<WorkerId, Digest>> asked;
+  while (!questions_.empty() && std::get<Timestamp>(*questions_.begin()) <= now) {
+    const auto [due, toolchain, id] = *questions_.begin();
+    questions_.erase(questions_.begin());
+    WorkerState* worker = find(id);
+    if (worker == nullptr || worker->is_silent || !wanted.contains(toolchain)) continue;
+    ToolchainKnowledge& known = worker->toolchains.at(toolchain);
+    if (known.has_it) continue;
+    known.asked_at = now;
+    asked.emplace_back(id, toolchain);
+    plan_question(id, *worker, toolchain, known);
   }
   return asked;
 }
 
-std::vector<WorkerId> Fleet::capable_of(const Digest& toolchain) const {
-  std::vector<WorkerId> capable;
-  for (const auto& [id, worker] : workers_) {
-    if (worker.takes_actions() && worker.has(toolchain)) capable.push_back(id);
-  }
-  return capable;
-}
-
-bool Fleet::has_free_slots() const {
-  for (const auto& [id, worker] : workers_) {
-    if (worker.has_free_slot()) return true;
-  }
-  return false;
-}
-
 std::optional<Timestamp> Fleet::next_silence(Duration silence) const {
-  std::optional<Timestamp> next;
-  for (const auto& [id, worker] : workers_) {
-    if (!worker.is_silent) next = earlier(next, worker.last_heard + silence);
-  }
-  return next;
+  if (by_last_heard_.empty()) return std::nullopt;
+  return by_last_heard_.begin()->first + silence;
 }
 
-std::optional<Timestamp> Fleet::next_question(const Digest& toolchain, Duration patience) const {
-  std::optional<Timestamp> next;
-  for (const auto& [id, worker] : workers_) {
-    const auto it = worker.toolchains.find(toolchain);
-    if (worker.is_silent || it == worker.toolchains.end() || it->second.has_it) continue;
-    next = earlier(next, it->second.asked_at + patience);
-  }
-  return next;
+std::optional<Timestamp> Fleet::next_question() const {
+  if (questions_.empty()) return std::nullopt;
+  return std::get<Timestamp>(*questions_.begin());
 }
 
 }  // namespace extfarm::scheduling

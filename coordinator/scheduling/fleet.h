@@ -1,13 +1,18 @@
-// What is known of each worker: is it there, what may it run, how full is it.
-// Knows nothing of actions, nor of which lease belongs to which.
+// What is known of each worker: is it there, how full is it, what was asked of
+// it, how far is it trusted.  Knows nothing of actions.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "coordinator/scheduling/events.h"
+#include "coordinator/scheduling/placement.h"
+#include "coordinator/scheduling/prediction.h"
+#include "coordinator/scheduling/quarantine.h"
 
 namespace extfarm::scheduling {
 
@@ -16,47 +21,74 @@ struct ToolchainKnowledge {
   std::optional<bool> has_it;  // empty until it has answered
 };
 
+struct LiveLease {  // sent, and its outcome is awaited
+  LeaseId lease;
+  Timestamp expected_end;
+  bool is_queued = false;  // it has not started, as far as is known
+};
+
 struct WorkerState {
   bool is_local = false;
   bool is_draining = false;
   bool is_silent = false;
   std::uint32_t slots = 0;
+  std::uint64_t memory_bytes = 0;  // 0: not known, so no limit
+  std::uint64_t reserved_bytes = 0;       // for what was sent
+  std::uint64_t kept_free_bytes = 0;      // for the action that waits for memory here
   std::uint64_t last_sequence = 0;
   Timestamp last_heard;
   std::map<Digest, ToolchainKnowledge> toolchains;
-  std::set<LeaseId> running;  // leases sent to it whose outcome is awaited
+  std::vector<LiveLease> live;  // oldest first
+  std::uint32_t overdue_count = 0;  // of those
+  Timestamp last_outcome;
+  Speed speed;
+  Trust trust;
+  double round_trip_seconds = 0, mean_run_seconds = 0;  // 0: not known yet
 
-  bool takes_actions() const { return !is_draining && !is_silent && slots > 0; }
-  bool has_free_slot() const { return takes_actions() && running.size() < slots; }
+  bool is_there() const { return !is_draining && !is_silent && slots > 0; }
+  bool takes_actions() const { return is_there() && !trust.is_quarantined(); }
   bool has(const Digest& toolchain) const {
     const auto it = toolchains.find(toolchain);
     return it != toolchains.end() && it->second.has_it.value_or(false);
   }
+  LiveLease* find(LeaseId);
+  void erase(LeaseId);
 };
 
 class Fleet {
  public:
-  void join(Timestamp now, WorkerId worker, bool is_local);
+  // `patience`: a question unanswered for so long is asked again.
+  explicit Fleet(Duration patience) : patience_(patience) {}
+  void join(Timestamp now, const WorkerJoined&);
   // False for a worker that is not known (any more) and for a heartbeat that
   // an equal or later one has overtaken.
   bool hear(Timestamp now, const HeartbeatReceived& heartbeat);
-  void lose(WorkerId worker) { workers_.erase(worker); }
+  void lose(WorkerId worker);
   // Those that have just been silent for too long.
   std::vector<WorkerId> find_silent(Timestamp now, Duration silence);
 
   WorkerState* find(WorkerId worker);
   const std::map<WorkerId, WorkerState>& workers() const { return workers_; }
-  // Workers to ask for `toolchain` now; they count as asked from now on.
-  std::vector<WorkerId> to_ask(Timestamp now, const Digest& toolchain, Duration patience);
-  // Workers that would run an action with `toolchain`, busy or not.
-  std::vector<WorkerId> capable_of(const Digest& toolchain) const;
-  bool has_free_slots() const;
+
+  // Questions: each worker is asked for each wanted toolchain, again while it
+  // does not answer.  To one that is silent nothing is said until it is back.
+  void want(Timestamp now, const Digest& toolchain);
+  void want_of(Timestamp now, WorkerId, const Digest& toolchain);
+  void answer(WorkerId, const Digest& toolchain, bool has_it);
+  // Whom to ask now; they count as asked from now on.
+  std::vector<std::pair<WorkerId, Digest>> take_questions(Timestamp now,
+                                                          const std::map<Digest, std::uint64_t>& wanted);
 
   std::optional<Timestamp> next_silence(Duration silence) const;
-  std::optional<Timestamp> next_question(const Digest& toolchain, Duration patience) const;
+  std::optional<Timestamp> next_question() const;
 
  private:
+  void plan_question(WorkerId, const WorkerState&, const Digest&, const ToolchainKnowledge&);
+
+  Duration patience_;
   std::map<WorkerId, WorkerState> workers_;
+  std::set<std::pair<Timestamp, WorkerId>> by_last_heard_;  // those that are not silent
+  std::set<std::tuple<Timestamp, Digest, WorkerId>> questions_;  // when they are due
 };
 
 // The earlier of two; empty means never.

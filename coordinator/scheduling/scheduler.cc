@@ -20,22 +20,71 @@ std::vector<Command> Scheduler::handle(Timestamp now, const Event& event) {
 std::optional<Timestamp> Scheduler::next_deadline() const { return state_->next_deadline(); }
 Scheduler::Counts Scheduler::counts() const { return state_->counts; }
 
+std::vector<std::pair<WorkerId, double>> Scheduler::learned_speeds() const {
+  std::vector<std::pair<WorkerId, double>> out;
+  for (const auto& [id, worker] : state_->fleet.workers()) {
+    if (worker.speed.is_learned()) out.emplace_back(id, worker.speed.value());
+  }
+  return out;
+}
+
+// After every event, so that nothing depends on which event made it possible.
+void Scheduler::State::settle() {
+  find_silent_workers();
+  end_quarantines();
+  for (const auto& [worker, toolchain] : fleet.take_questions(now, toolchains_wanted)) {
+    commands.push_back(AskToolchain{worker, toolchain});
+  }
+  review_changed();
+  correct_levels();
+  note_overdue();
+  start_backups();
+  dispatch();
+  recall_queued();
+  give_up_waiting();
+}
+
+std::optional<Timestamp> Scheduler::State::next_deadline() const {
+  std::optional<Timestamp> next = earlier(fleet.next_silence(policy.worker_silence), fleet.next_question());
+  if (!waits_in_vain.empty()) next = earlier(next, waits_in_vain.begin()->first);
+  if (!quarantines.empty()) next = earlier(next, quarantines.begin()->first);
+  next = earlier(next, look_again);
+  next = earlier(next, next_backup());
+  return next;
+}
+
 void Scheduler::State::on(const ActionSubmitted& e) {
-  if (actions.contains(e.action)) return;
+  if (find(e.action) != nullptr) return;
   ++counts.total;
-  if (++toolchains_wanted[e.toolchain] == 1) capability_changed = true;
+  const auto [position, is_new] =
+      toolchain_positions.try_emplace(e.toolchain, static_cast<std::uint32_t>(toolchains.size()));
+  if (is_new) {
+    toolchains.emplace_back().digest = e.toolchain;
+    for (const auto& [id, worker] : fleet.workers()) refresh(id);
+  }
+  if (++toolchains_wanted[e.toolchain] == 1) {
+    fleet.want(now, e.toolchain);
+    toolchains[position->second].has_changed = true;
+  }
   std::vector<ActionId> after;
   for (const ActionId id : e.after) {
-    const auto it = actions.find(id);
+    const ActionState* producer = find(id);
     // Who submits this has had that answer already: the front end made the files itself.
-    const bool made_locally = it != actions.end() && it->second.phase == Phase::kAnswered &&
-                              it->second.answer == Answer::kRunLocally;
+    const bool made_locally =
+        producer != nullptr && producer->phase == Phase::kAnswered && producer->answer == Answer::kRunLocally;
     if (!made_locally) after.push_back(id);
   }
-  actions[e.action].toolchain = e.toolchain;
-  const auto added = graph.add(e.action, after, e.predicted_seconds, e.tail_seconds);
+  if (actions.size() <= e.action.value) actions.resize(e.action.value + 1);
+  ActionState& action = at(e.action);
+  action.phase = Phase::kWaiting;
+  action.toolchain = position->second;
+  action.category = e.category;
+  action.is_guess = e.is_guess;
+  action.predicted_seconds = e.predicted_seconds;
+  action.peak_memory_bytes = e.peak_memory_bytes;
+  const auto added = graph.add(e.action, after, predict(action), e.tail_seconds);
   for (const ActionId id : added.raised) {
-    if (actions.at(id).phase == Phase::kReady) requeue(id, actions.at(id));
+    if (at(id).phase == Phase::kReady) requeue(id, at(id));
   }
   if (added.state == plan::NodeState::kReady) check_freshness(e.action);
   if (added.state == plan::NodeState::kEnded) {
@@ -45,76 +94,109 @@ void Scheduler::State::on(const ActionSubmitted& e) {
 }
 
 void Scheduler::State::on(const FreshnessChecked& e) {
-  const auto it = actions.find(e.action);
-  if (it == actions.end() || it->second.phase != Phase::kChecking) return;
+  ActionState* action = find(e.action);
+  if (action == nullptr || action->phase != Phase::kChecking) return;
   if (e.fresh) {
     answer(e.action, Answer::kFresh, {}, "its outputs are up to date");
   } else {
-    set_phase(e.action, it->second, Phase::kReady);
+    set_phase(e.action, *action, Phase::kReady);
   }
 }
 
 void Scheduler::State::on(const WorkerJoined& e) {
-  fleet.join(now, e.worker, e.is_local);
-  incapable_since.clear();
+  if (fleet.find(e.worker) != nullptr) return;
+  WorkerJoined joined = e;
+  if (!policy.learns_speeds) joined.known_speed = 0;
+  fleet.join(now, joined);
+  for (const auto& [toolchain, count] : toolchains_wanted) fleet.want_of(now, e.worker, toolchain);
+  for (auto& toolchain : toolchains) toolchain.incapable_since.reset();
 }
 
 void Scheduler::State::on(const HeartbeatReceived& e) {
-  const WorkerState* worker = fleet.find(e.worker);
-  const bool took_actions = worker != nullptr && worker->takes_actions();
+  WorkerState* worker = fleet.find(e.worker);
+  const bool was_there = worker != nullptr && worker->is_there();
   if (!fleet.hear(now, e)) return;
-  if (fleet.find(e.worker)->takes_actions() != took_actions) {
-    capability_changed = true;
-    incapable_since.clear();
+  if (worker->is_there() != was_there) {
+    for (auto& toolchain : toolchains) toolchain.incapable_since.reset();
   }
-  reclaim_missing(e);
-  revoke_strangers(e);
+  read_held(e, *worker);
+  reclaim_missing(e, *worker);
+  refresh(e.worker);
+}
+
+void Scheduler::State::read_held(const HeartbeatReceived& e, WorkerState& worker) {
+  for (const auto& held : e.leases) {
+    LiveLease* live = worker.find(held.lease);
+    if (live == nullptr) {
+      if (!is_current(held.lease, e.worker)) revoke(e.worker, held.lease);
+      continue;
+    }
+    Lease& lease = at(held.lease);
+    if (!std::exchange(lease.is_listed, true) && now - lease.sent_at <= policy.longest_round_trip) {
+      const double took = seconds(now - lease.sent_at);
+      worker.round_trip_seconds =
+          worker.round_trip_seconds == 0 ? took : 0.8 * worker.round_trip_seconds + 0.2 * took;
+    }
+    if (held.phase != LeasePhase::kQueued && live->is_queued) note_start(*live);
+  }
 }
 
 // A start or an outcome may get lost while heartbeats get through; a lease
 // that the worker does not hold after all this time will never end by itself.
-void Scheduler::State::reclaim_missing(const HeartbeatReceived& e) {
-  std::set<LeaseId> missing = fleet.find(e.worker)->running;
-  for (const auto& held : e.leases) missing.erase(held.lease);
+void Scheduler::State::reclaim_missing(const HeartbeatReceived& e, WorkerState& worker) {
+  std::vector<LeaseId> missing;
+  for (const LiveLease& live : worker.live) {
+    if (now - at(live.lease).sent_at <= policy.lease_grace) break;  // later ones were sent later
+    const auto is_it = [&](const HeldLease& held) { return held.lease == live.lease; };
+    if (std::none_of(e.leases.begin(), e.leases.end(), is_it)) missing.push_back(live.lease);
+  }
   for (const LeaseId id : missing) {
-    const Lease& lease = leases.at(id);
-    if (now - lease.sent_at <= policy.lease_grace) continue;
     revoke(e.worker, id);
-    retry_after_infrastructure(lease.action, actions.at(lease.action), e.worker,
-                               "the worker did not get it, or lost it");
+    const ActionId action = at(id).action;
+    retry_after_infrastructure(action, at(action), id, "the worker did not get it, or lost it");
   }
 }
 
-void Scheduler::State::revoke_strangers(const HeartbeatReceived& e) {
-  for (const auto& held : e.leases) {
-    if (!is_current(held.lease, e.worker)) revoke(e.worker, held.lease);
+void Scheduler::State::find_silent_workers() {
+  for (const WorkerId worker : fleet.find_silent(now, policy.worker_silence)) {
+    refresh(worker);
+    retry_leases_of(worker, "the worker fell silent");
   }
 }
 
 void Scheduler::State::on(const WorkerLost& e) {
-  if (fleet.find(e.worker) == nullptr) return;
+  WorkerState* worker = fleet.find(e.worker);
+  if (worker == nullptr) return;
+  if (const auto until = worker->trust.quarantined_until()) quarantines.erase({*until, e.worker});
+  if (kept && kept->second == e.worker) stop_keeping_memory();
+  worker->slots = 0;
+  refresh(e.worker);
   retry_leases_of(e.worker, "the worker was lost");
   fleet.lose(e.worker);
-  capability_changed = true;
 }
 
 void Scheduler::State::on(const ToolchainReported& e) {
-  WorkerState* worker = fleet.find(e.worker);
-  if (worker == nullptr) return;
-  const bool had_it = worker->has(e.toolchain);
-  worker->toolchains[e.toolchain].has_it = e.has_it;
-  if (had_it != e.has_it) capability_changed = true;
+  fleet.answer(e.worker, e.toolchain, e.has_it);
+  refresh(e.worker);
 }
 
 void Scheduler::State::on(const OutcomeReceived& e) {
-  const auto known = leases.find(e.lease);
-  if (known == leases.end() || !is_current(e.lease, e.worker)) return revoke(e.worker, e.lease);
-  const ActionId id = known->second.action;
-  ActionState& action = actions.at(id);
+  if (!is_current(e.lease, e.worker)) return revoke(e.worker, e.lease);
+  const Lease lease = at(e.lease);
+  const ActionId id = lease.action;
+  ActionState& action = at(id);
   if (action.phase == Phase::kPublishing) return;  // said again while its outputs are fetched
+  fleet.find(e.worker)->last_outcome = now;
+  end_lease(e.lease);
   if (e.outcome == OutcomeClass::kSucceeded || e.outcome == OutcomeClass::kCommandFailed) {
+    if (runs_elsewhere(action, e.lease)) {
+      learn_lower_bound(at(action.lease));
+      revoke(at(action.lease).worker, action.lease);
+      end_lease(action.lease);
+    }
     action.outcome = e.outcome;
-    action.run_time = e.run_time;
+    learn_from(lease, action, e);
+    action.lease = e.lease;
     set_phase(id, action, Phase::kPublishing);
     commands.push_back(PublishOutputs{e.worker, e.lease, id});
     return;
@@ -122,57 +204,75 @@ void Scheduler::State::on(const OutcomeReceived& e) {
   revoke(e.worker, e.lease);
   switch (e.outcome) {
     case OutcomeClass::kInputsDiffer:
-      return retry_after_difference(id, action, e.worker, e.reason);
+      return retry_after_difference(id, action, e.lease, e.reason);
     case OutcomeClass::kToolchainDiffers:
       ++counts.toolchain_differs;
-      if (WorkerState* worker = fleet.find(e.worker)) worker->toolchains[action.toolchain].has_it = false;
-      capability_changed = true;
-      action.last_failure = e.reason;
-      return retry(id, action);
+      if (fleet.find(e.worker) != nullptr) fleet.answer(e.worker, toolchains[action.toolchain].digest, false);
+      refresh(e.worker);
+      troubles[id].last_failure = e.reason;
+      break;
     case OutcomeClass::kRefused:
-      action.excluded.insert(e.worker);
-      action.last_failure = e.reason;
-      return retry(id, action);
+      suspect(id, lease);
+      troubles[id].excluded.insert(e.worker);
+      troubles[id].last_failure = e.reason;
+      break;
+    case OutcomeClass::kOutOfMemory:
+      action.peak_memory_bytes = std::max(e.peak_memory_bytes, 2 * bytes_of(lease.memory));
+      return retry_after_infrastructure(id, action, e.lease, e.reason);
     default:
-      return retry_after_infrastructure(id, action, e.worker, e.reason);
+      suspect(id, lease);
+      return retry_after_infrastructure(id, action, e.lease, e.reason);
   }
+  if (!runs_elsewhere(action, e.lease)) retry(id, action);
 }
 
 void Scheduler::State::on(const OutputsPublished& e) {
   ActionState* action = publishing_action(e.lease);
   if (action == nullptr) return;
-  const Lease& lease = leases.at(e.lease);
+  const Lease& lease = at(e.lease);
   revoke(lease.worker, e.lease);
+  if (WorkerState* worker = fleet.find(lease.worker)) {
+    const bool was_doubtful = worker->trust.is_doubtful(policy.doubtful_failures);
+    worker->trust.succeed();
+    if (was_doubtful) refresh(lease.worker);
+  }
   if (action->outcome == OutcomeClass::kCommandFailed) {
     return answer(lease.action, Answer::kCommandFailed, e.lease);
   }
-  commands.push_back(RecordHistory{lease.action, lease.worker, action->run_time});
+  confirm_suspicions(lease.action, lease.worker);
+  commands.push_back(
+      RecordHistory{lease.action, lease.worker, action->reference_seconds, action->peak_memory_bytes});
   answer(lease.action, Answer::kBuilt, e.lease);
 }
 
 void Scheduler::State::on(const PublicationFailed& e) {
   ActionState* action = publishing_action(e.lease);
   if (action == nullptr) return;
-  const Lease& lease = leases.at(e.lease);
+  const Lease& lease = at(e.lease);
   revoke(lease.worker, e.lease);
   if (action->is_cancelled) {
-    answer(lease.action, Answer::kCancelled, {}, "nobody waits for it any more");
-  } else if (e.outcome == OutcomeClass::kInputsDiffer) {
-    retry_after_difference(lease.action, *action, lease.worker, e.reason);
-  } else {
-    retry_after_infrastructure(lease.action, *action, lease.worker, e.reason);
+    return answer(lease.action, Answer::kCancelled, {}, "nobody waits for it any more");
   }
+  if (e.outcome == OutcomeClass::kInputsDiffer) {
+    return retry_after_difference(lease.action, *action, e.lease, e.reason);
+  }
+  suspect(lease.action, lease);
+  retry_after_infrastructure(lease.action, *action, e.lease, e.reason);
 }
 
 void Scheduler::State::on(const ActionCancelled& e) {
-  const auto it = actions.find(e.action);
-  if (it == actions.end() || it->second.phase == Phase::kAnswered) return;
-  if (it->second.phase == Phase::kPublishing) {
-    it->second.is_cancelled = true;  // its files are being written: let that end
+  ActionState* action = find(e.action);
+  if (action == nullptr || action->phase == Phase::kAnswered) return;
+  if (action->phase == Phase::kPublishing) {
+    action->is_cancelled = true;  // its files are being written: let that end
     return;
   }
-  if (it->second.phase == Phase::kRunning) {
-    revoke(leases.at(it->second.lease).worker, it->second.lease);
+  if (action->phase == Phase::kRunning) {
+    for (const LeaseId lease : {action->lease, action->backup}) {
+      if (lease.value == 0) continue;
+      revoke(at(lease).worker, lease);
+      end_lease(lease);
+    }
   }
   answer(e.action, Answer::kCancelled, {}, "nobody waits for it any more");
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "coordinator/scheduling/events.h"
@@ -17,6 +18,31 @@ struct SchedulerPolicy {
   Duration no_worker_patience = std::chrono::seconds(3);  // no usable worker for this long: kRunLocally
   std::uint32_t infrastructure_attempts = 5;           // then kRunLocally
   std::uint32_t inputs_differ_attempts = 2;            // on remote workers; then a local one, then kRunLocally
+
+  // priority.  Off: whoever is submitted first goes first.
+  bool orders_by_bottom_level = true;
+  bool corrects_guesses = true;  // by what others of their category really took
+  // placement
+  bool learns_speeds = true;     // off: all hosts are taken for equal
+  double queue_round_trips = 3;  // a worker's queue bridges as many; 0: nothing queues on workers
+  Duration longest_round_trip = std::chrono::milliseconds(500);  // what is told later was lost, and told again
+  double least_queue = 0.1;      // less than this is none: actions last seconds
+  // admission
+  double memory_headroom = 1.25;  // × predicted peak; 0: memory is not looked at
+  std::uint64_t unknown_peak_bytes = 256ull << 20;  // until an action of its category has ended
+  // backup
+  double backup_share = 0.05;   // of the actions, and one at least; 0: none
+  std::uint32_t overdue_of_sick = 2;  // attempts at one time on a host that ends nothing: all there are overdue
+  double overdue_factor = 1.5;  // × prediction: past the 99th percentile of runs of one command
+  double overdue_factor_of_guesses = 2;
+  Duration overdue_least = std::chrono::seconds(1);  // shorter ones are not worth a second attempt
+  double stuck_factor = 10;  // × prediction, and stuck_least: it hangs, and is repeated whatever that share is
+  Duration stuck_least = std::chrono::seconds(30);
+  // quarantine
+  double quarantine_evidence = 3;  // failures there that succeeded elsewhere; 0: none is quarantined
+  std::uint32_t doubtful_failures = 2;  // in a row: one attempt at a time there, until one succeeds
+  Duration first_quarantine = std::chrono::seconds(30);  // doubles each time
+  Duration longest_quarantine = std::chrono::minutes(10);
 };
 
 class Scheduler {
@@ -28,9 +54,12 @@ class Scheduler {
 
   struct Counts {
     std::uint64_t total = 0, finished = 0, running = 0, fresh = 0, on_workers = 0, run_locally = 0, failed = 0,
-                  retried = 0, inputs_differ = 0, toolchain_differs = 0;
+                  retried = 0, inputs_differ = 0, toolchain_differs = 0, backups = 0, stuck = 0, recalled = 0,
+                  quarantined = 0;  // workers, each time
   };
   Counts counts() const;
+  // What was learned of each worker that finished anything; the fleet's mean is about 1.
+  std::vector<std::pair<WorkerId, double>> learned_speeds() const;
 
  private:
   struct State;

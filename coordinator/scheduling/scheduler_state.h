@@ -1,7 +1,11 @@
 // The scheduler's state and the steps it takes; private to this room.
-//   scheduler.cc  one function for each event
-//   attempts.cc   how attempts and actions end
-//   dispatch.cc   which worker, whom to ask, who has waited in vain
+//   scheduler.cc   one function for each event
+//   attempts.cc    how attempts and actions begin and end
+//   dispatch.cc    which ready action goes to which worker
+//   admission.cc   whom memory keeps waiting
+//   backup.cc      second attempts, and leases taken back from queues
+//   evidence.cc    what outcomes teach of predictions, hosts and workers
+//   patience.cc    who has waited in vain
 #pragma once
 
 #include <map>
@@ -14,39 +18,69 @@
 
 #include "coordinator/plan/action_graph.h"
 #include "coordinator/scheduling/fleet.h"
+#include "coordinator/scheduling/ready_queue.h"
 #include "coordinator/scheduling/scheduler.h"
 
 namespace extfarm::scheduling {
 
-enum class Phase : std::uint8_t { kWaiting, kChecking, kReady, kRunning, kPublishing, kAnswered };
+enum class Phase : std::uint8_t { kUnknown, kWaiting, kChecking, kReady, kRunning, kPublishing, kAnswered };
 
+// Kept small: there may be a million of them.
 struct ActionState {
-  Digest toolchain;
-  Phase phase = Phase::kWaiting;
-  LeaseId lease;                                  // current one in kRunning and kPublishing
-  double queued_level_seconds = 0;                // its place in the ready queue
-  Answer answer = Answer::kBuilt;                 // once kAnswered
+  std::uint32_t toolchain = 0;  // position in State::toolchains
+  std::uint32_t category = 0;
+  Phase phase = Phase::kUnknown;
+  Answer answer = Answer::kBuilt;                        // once kAnswered
+  OutcomeClass outcome = OutcomeClass::kInfrastructure;  // what is being published
+  bool is_guess = false;
+  bool is_particular = false;  // has a Trouble that rules out workers
+  bool is_cancelled = false;   // while it is published
+  MemoryClass memory = 0;
+  LeaseId lease;   // the attempt in kRunning and kPublishing
+  LeaseId backup;  // a second one in kRunning
+  double predicted_seconds = 0;     // as submitted
+  double queued_level_seconds = 0;  // its place in the ready queue
+  double reference_seconds = 0;     // while it is published: what it took, on a host of speed 1
+  std::uint64_t peak_memory_bytes = 0;
+  Timestamp ready_since;
+  Duration memory_clock{0};               // State::memory_clock when it became ready
+  std::optional<Timestamp> patience_ends; // set while ready and nobody is capable
+};
+
+// What went wrong with an action.
+struct Trouble {
   std::set<WorkerId> excluded;                    // never again for this action
   std::map<WorkerId, std::uint32_t> failures_at;  // infrastructure; the fewest come first
+  std::set<WorkerId> suspects;                    // to be confirmed when it succeeds elsewhere
   bool only_local = false;
-  bool is_cancelled = false;  // while it is published
   std::uint32_t infrastructure_count = 0;
   std::uint32_t inputs_differ_count = 0;
-  OutcomeClass outcome = OutcomeClass::kInfrastructure;  // what is being published
-  Duration run_time{0};
   std::string last_failure;
-  std::optional<Timestamp> patience_ends;  // set while ready and nobody is capable
 };
 
 // Never forgotten: an outcome may come arbitrarily late.
 struct Lease {
   ActionId action;
   WorkerId worker;
-  Timestamp sent_at;
+  Timestamp sent_at, started_at;
+  float predicted_seconds = 0;  // on that worker
+  MemoryClass memory = 0;
+  bool is_live = false;   // its outcome is awaited
+  bool is_listed = false; // by a heartbeat
+  bool is_guess = false;  // what was predicted
+  bool is_overdue = false;
+  bool counts_as_overdue = false;  // by itself, not because its host is sick
+};
+
+struct ToolchainState {
+  Digest digest;
+  Pool pool;
+  bool was_empty = true, has_changed = true;     // since patience was reviewed
+  std::optional<Timestamp> incapable_since;      // no worker has it; forgotten when one joins
 };
 
 struct Scheduler::State {
-  explicit State(SchedulerPolicy p) : policy(p) {}
+  explicit State(SchedulerPolicy p) : policy(p), fleet(p.toolchain_patience) {}
 
   // scheduler.cc
   void on(const ActionSubmitted&);
@@ -60,48 +94,107 @@ struct Scheduler::State {
   void on(const PublicationFailed&);
   void on(const ActionCancelled&);
   void on(const TimeAdvanced&) {}
-  void reclaim_missing(const HeartbeatReceived&);
-  void revoke_strangers(const HeartbeatReceived&);
+  void read_held(const HeartbeatReceived&, WorkerState&);
+  void reclaim_missing(const HeartbeatReceived&, WorkerState&);
+  void find_silent_workers();
+  void settle();
+  std::optional<Timestamp> next_deadline() const;
 
   // attempts.cc
-  bool is_current(LeaseId, WorkerId) const;
+  ActionState* find(ActionId);
+  ActionState& at(ActionId id) { return actions[id.value]; }
+  Lease* find(LeaseId);
+  Lease& at(LeaseId id) { return leases[id.value - 1]; }
+  bool is_current(LeaseId, WorkerId);
   ActionState* publishing_action(LeaseId);
   void set_phase(ActionId, ActionState&, Phase);
   void requeue(ActionId, ActionState&);
   void revoke(WorkerId, LeaseId);
+  void begin_lease(ActionId, ActionState&, WorkerId, std::uint64_t memory_bytes, bool is_backup);
+  void note_start(LiveLease&);
+  void end_lease(LeaseId);
+  bool runs_elsewhere(ActionState&, LeaseId ended);
   void check_freshness(ActionId);
   void retry(ActionId, ActionState&);
-  void retry_after_infrastructure(ActionId, ActionState&, WorkerId, const std::string& reason);
-  void retry_after_difference(ActionId, ActionState&, WorkerId, const std::string& reason);
+  void retry_after_infrastructure(ActionId, ActionState&, LeaseId, const std::string& reason);
+  void retry_after_difference(ActionId, ActionState&, LeaseId, const std::string& reason);
   void retry_leases_of(WorkerId, const std::string& reason);
   void answer(ActionId, Answer, LeaseId lease = {}, const std::string& reason = {});
   void answer_dependants(ActionId, Answer, const std::string& reason);
 
   // dispatch.cc
-  void settle();
-  void find_silent_workers();
-  void ask_toolchains();
+  enum class Placement : std::uint8_t { kSent, kHeld, kNoMemory, kNoRoom };
+  double level_of(ActionId id) const;
+  QueueKey key_of(const ActionState& a) const { return {a.toolchain, a.is_particular, a.memory}; }
+  void refresh(WorkerId);
+  void forget_standing(WorkerId);
+  std::uint32_t queue_depth(const WorkerState&) const;
   void dispatch();
-  bool is_capable(const ActionState&, WorkerId) const;
-  std::optional<WorkerId> choose_worker(const ActionState&);
+  Placement place(ActionId, ActionState&);
+  bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
+  bool is_capable(const Trouble*, const Standing&) const;
+  struct Candidates {
+    std::uint64_t memory_bytes = 0;        // to be reserved
+    std::vector<const Standing*> workers;  // of a particular action; any other may go to the whole pool
+  };
+  Candidates candidates_for(ActionId, const ActionState&) const;
+
+  // admission.cc
+  MemoryClass memory_needed(const ActionState&) const;
+  void keep_memory_for(ActionId, const ActionState&);
+  void stop_keeping_memory();
+  void set_memory_clock(bool is_blocked);
+
+  // backup.cc
+  void watch(LeaseId, const Lease&);
+  void unwatch(LeaseId);
+  void recall_queued();
+  void take_back(LeaseId);
+  void note_overdue();
+  void start_backups();
+  std::optional<Timestamp> next_backup() const;
+
+  // evidence.cc
+  double predict(const ActionState&) const;
+  void learn_from(const Lease&, ActionState&, const OutcomeReceived&);
+  void learn_lower_bound(const Lease&);
+  void suspect(ActionId, const Lease&);
+  void confirm_suspicions(ActionId, WorkerId succeeded_at);
+  void quarantine(WorkerId, WorkerState&);
+  void end_quarantines();
+  void correct_levels();
+
+  // patience.cc
   void review(ActionId, ActionState&);
+  void review_changed();
   void give_up_waiting();
-  std::optional<Timestamp> next_deadline() const;
 
   SchedulerPolicy policy;
   Timestamp now;
   std::vector<Command> commands;
   plan::ActionGraph graph;
   Fleet fleet;
-  std::unordered_map<ActionId, ActionState> actions;
-  std::unordered_map<LeaseId, Lease> leases;
-  std::set<std::pair<double, ActionId>> ready;             // longest bottom level first
-  std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
+  Predictor predictor;
+  PeakMemory peaks;
+  double fleet_ratio_log = 0;  // mean of ln(predicted / taken) over all workers
+  double fleet_ratio_weight = 0;
+  std::vector<ActionState> actions;  // by id
+  std::unordered_map<ActionId, Trouble> troubles;
+  std::vector<Lease> leases;  // by id - 1
+  std::vector<ToolchainState> toolchains;
+  std::map<Digest, std::uint32_t> toolchain_positions;
   std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions
-  std::map<Digest, std::vector<WorkerId>> capable;         // of those; see capability_changed
-  std::map<Digest, Timestamp> incapable_since;             // no worker has it; forgotten when one joins
-  bool capability_changed = true;
-  std::uint64_t next_lease = 1;
+  ReadyQueue ready;
+  std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
+  // Started leases without a second attempt, by the time from which they are overdue.
+  std::set<std::pair<Timestamp, LeaseId>> soon_overdue, overdue;
+  std::set<LeaseId> queued;                                // on workers, not started as far as is known
+  std::set<std::pair<Timestamp, WorkerId>> quarantines;    // by their ends
+  std::optional<std::pair<ActionId, WorkerId>> kept;       // memory is kept for it there
+  std::optional<Timestamp> look_again;                     // at actions held for a faster host
+  Duration memory_clock{0};                                // runs while memory alone keeps slots idle
+  std::optional<Timestamp> memory_clock_from;
+  std::uint64_t sent_count = 0;
   Counts counts;
 };
 

@@ -77,7 +77,8 @@ class RemoteCores(unittest.TestCase):
         self.assertEqual(len(by_worker), 3)
         together = [max(sum(a <= moment < b for a, b in times) for moment, _ in times) for times in by_worker.values()]
         self.assertGreater(sum(together), SLOTS, "more at once than one host can")
-        self.assertLessEqual(max(together), SLOTS)
+        # A span begins with the lease: as many again may wait in a worker's queue.
+        self.assertLessEqual(max(together), 2 * SLOTS)
         print(f"[ figure   ] {total:.1f} s of sleeping compiles on {3 * SLOTS} slots: wall {told['seconds']['wall']:.1f} s, "
               f"best possible {told['seconds']['lower_bound']:.2f} s, efficiency {told['efficiency']:.2f}, "
               f"together {together}", flush=True)

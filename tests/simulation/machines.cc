@@ -91,10 +91,12 @@ void World::carry_out(std::size_t index, Life& life, const session::Command& com
     const auto held = life.attempts.find(report->lease);
     require(held != life.attempts.end() && held->second.is_finished, "a report of what has not finished");
     if (held == life.attempts.end()) return;
-    machine.link.to_coordinator([this, &machine, lease = report->lease, outcome = held->second.outcome] {
+    machine.link.to_coordinator([this, &machine, lease = report->lease, outcome = held->second.outcome,
+                                 took = held->second.took] {
       note("outcome of lease " + std::to_string(lease.value) + ": " + name_of(outcome));
       if (machine.worker.value == 0) return;
-      tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, from_seconds(1), "as the seed says"});
+      machine.outstanding.erase(lease);
+      tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, took, "as the seed says", 0});
     });
   } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
     send_heartbeat(index, life, *beat);
@@ -116,8 +118,12 @@ void World::run_attempt(std::size_t index, LeaseId lease) {
   require(running <= machines_[index]->slots, "more run than there are slots");
   SimulatedAction& action = actions_.at(held->second.action);
   ++action.start_count;
-  held->second.outcome = draw_outcome(action);
-  time_.after(from_seconds(action.run_seconds * (0.8 + 0.4 * dice_.unit())),
+  held->second.outcome = draw_outcome(*machines_[index], *life, action);
+  double run_seconds = action.run_seconds * (0.8 + 0.4 * dice_.unit()) / machines_[index]->speed;
+  if (machines_[index]->is_broken) run_seconds = 0.01;
+  if (dice_.happens(machines_[index]->hangs)) run_seconds += 120;
+  held->second.took = from_seconds(run_seconds);
+  time_.after(held->second.took,
               [this, index, lease, weak = std::weak_ptr(life)] {
                 const auto still = weak.lock();
                 if (!still || still != machines_[index]->life) return;
@@ -129,7 +135,18 @@ void World::run_attempt(std::size_t index, LeaseId lease) {
               });
 }
 
-OutcomeClass World::draw_outcome(const SimulatedAction& action) {
+// Too little memory shows at once: what runs there already holds what it needs.
+OutcomeClass World::draw_outcome(const Machine& machine, const Life& life, const SimulatedAction& action) {
+  std::uint64_t used = 0;
+  std::size_t running = 0;
+  for (const auto& [lease, attempt] : life.attempts) {
+    if (!attempt.is_running) continue;
+    ++running;
+    used += actions_.at(attempt.action).peak_bytes;
+  }
+  require(!calm_ || used <= machine.memory_bytes || running == 1, "more memory is used than there is");
+  if (used > machine.memory_bytes && running > 1) return OutcomeClass::kOutOfMemory;
+  if (machine.is_broken) return OutcomeClass::kInfrastructure;
   if (dice_.happens(trouble_)) {
     constexpr OutcomeClass kTroubles[] = {OutcomeClass::kInfrastructure, OutcomeClass::kInputsDiffer,
                                           OutcomeClass::kOutOfMemory, OutcomeClass::kToolchainDiffers,
@@ -144,7 +161,8 @@ void World::send_heartbeat(std::size_t index, Life& life, const session::SendHea
   heartbeat.sequence = life.next_sequence++;
   heartbeat.slots = beat.slots;
   heartbeat.draining = beat.draining;
-  for (const auto& held : beat.leases) heartbeat.leases.push_back({held.lease, held.finished});
+  heartbeat.memory_bytes = machines_[index]->memory_bytes;
+  for (const auto& held : beat.leases) heartbeat.leases.push_back({held.lease, held.phase});
   require(beat.slots >= 1 && beat.slots <= machines_[index]->slots, "a share that is no share");
   if (!beat.knows_coordinator) return;
   machines_[index]->link.to_coordinator(
@@ -160,13 +178,15 @@ void World::receive_heartbeat(std::size_t index, std::uint64_t epoch,
     const WorkerId lost = std::exchange(machine.worker, WorkerId{next_worker_++});
     machine.epoch_known = epoch;
     machine.leases_known.clear();
+    machine.outstanding.clear();
+    machine.quarantined_until = {};
     if (lost.value != 0) tell(scheduling::WorkerLost{lost});
     tell(scheduling::WorkerJoined{machine.worker, machine.is_local});
   }
   heartbeat.worker = machine.worker;
   std::string leases;
   for (const auto& held : heartbeat.leases)
-    leases += " " + std::to_string(held.lease.value) + (held.finished ? "f" : "");
+    leases += " " + std::to_string(held.lease.value) + (held.phase == LeasePhase::kFinished ? "f" : held.phase == LeasePhase::kQueued ? "q" : "");
   note("heartbeat of worker " + std::to_string(machine.worker.value) + " #" +
        std::to_string(heartbeat.sequence) + " holding" + leases);
   tell(heartbeat);

@@ -40,14 +40,22 @@ TEST(Simulation, EveryBuildEndsRightWhateverTheNetworkDoes) {
     sum.run_locally += counts.run_locally;
     sum.failed += counts.failed;
     sum.inputs_differ += counts.inputs_differ;
+    sum.backups += counts.backups;
+    sum.recalled += counts.recalled;
+    sum.quarantined += counts.quarantined;
   }
-  std::printf("built %lu, retried %lu, sent home %lu, failed %lu, inputs differed %lu\n", sum.on_workers,
-              sum.retried, sum.run_locally, sum.failed, sum.inputs_differ);
+  std::printf("built %lu, retried %lu, sent home %lu, failed %lu, inputs differed %lu, second attempts %lu, "
+              "taken back from queues %lu, quarantines %lu\n",
+              sum.on_workers, sum.retried, sum.run_locally, sum.failed, sum.inputs_differ, sum.backups, sum.recalled,
+              sum.quarantined);
   // A network too kind, or too cruel to get anything done, would prove nothing.
   EXPECT_GT(sum.on_workers, 5000u);
   EXPECT_GT(sum.retried, 500u);
   EXPECT_GT(sum.run_locally, 20u);
   EXPECT_GT(sum.inputs_differ, 50u);
+  EXPECT_GT(sum.backups, 50u);
+  EXPECT_GT(sum.recalled, 20u);
+  EXPECT_GT(sum.quarantined, 20u);
 }
 
 TEST(Simulation, ARandomSeedEndsRightToo) {

@@ -10,6 +10,7 @@ constexpr CoordinatorId kCoordinator{1};
 constexpr Duration kTimeBound = std::chrono::seconds(900);
 constexpr Duration kQuietFor = std::chrono::seconds(40);  // longer than any time-out
 constexpr std::size_t kTranscriptLines = 80;
+constexpr std::uint64_t kGiB = 1 << 30;
 
 std::string text(const char* what, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) {
   return std::string(what) + " " + std::to_string(a) + " " + std::to_string(b) + " " + std::to_string(c);
@@ -34,6 +35,11 @@ World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), keeps_tra
     machines_[i]->slots = 1 + static_cast<std::uint32_t>(dice_.below(4));
     machines_[i]->is_local = i == 0 && dice_.happens(0.5);
     machines_[i]->has_toolchain = i == 0 || dice_.happens(0.9);
+    machines_[i]->memory_bytes = (1 + dice_.below(8)) * kGiB;
+    if (calm_) continue;
+    machines_[i]->speed = dice_.happens(0.3) ? 0.2 + 0.8 * dice_.unit() : 1;
+    machines_[i]->hangs = dice_.happens(0.2) ? 0.2 : 0;
+    machines_[i]->is_broken = i > 0 && dice_.happens(0.15);
   }
   plan_build();
   plan_trouble();
@@ -49,6 +55,9 @@ void World::plan_build() {
     action.run_seconds = dice_.happens(0.2) ? 10 * dice_.unit() : dice_.unit();
     action.fails_to_compile = dice_.happens(0.03);
     action.is_fresh = dice_.happens(0.1);
+    action.peak_bytes = dice_.happens(0.2) ? dice_.below(5 * kGiB) : dice_.below(kGiB / 2);
+    action.remembered_bytes = 1 + action.peak_bytes;
+    if (!calm_ && dice_.happens(0.2)) action.remembered_bytes = dice_.happens(0.5) ? 0 : 1 + action.peak_bytes / 4;
   }
   Timestamp when;
   const double pause_seconds = dice_.happens(0.5) ? 0 : 1;
@@ -70,7 +79,8 @@ void World::submit(ActionId id) {
       action.made_locally_before.insert(producer);
     }
   }
-  tell(scheduling::ActionSubmitted{id, toolchain(), action.after, action.run_seconds, 0});
+  tell(scheduling::ActionSubmitted{id, toolchain(), action.after, action.run_seconds, 0, false, 0,
+                                   action.remembered_bytes});
 }
 
 void World::run() {
@@ -89,15 +99,17 @@ void World::check_the_end() {
   const auto counts = scheduler_.counts();
   require(counts.finished == counts.total && counts.total == actions_.size(), "counts do not add up");
   require(counts.running == 0, "something still counts as running");
+  require(counts.backups - counts.stuck <= std::max<std::uint64_t>(1, counts.total / 20), "too many second attempts");
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     if (!machines_[i]->life || !machines_[i]->life->was_greeted) continue;
     require(machines_[i]->life->attempts.empty(), text("a lease is held for ever by machine", i));
   }
   if (!calm_) return;
   require(counts.retried == 0, "something was retried though nothing went wrong");
+  require(counts.backups == 0 && counts.quarantined == 0, "a worker was doubted though nothing went wrong");
   require(counts.run_locally == 0, "something was sent home though nothing went wrong");
   for (const auto& [id, action] : actions_) {
-    require(action.start_count <= 1,
+    require(action.start_count <= 1 + action.was_taken_back,
             text("started more than once, though nothing went wrong: action", id.value));
   }
 }
@@ -143,6 +155,9 @@ void World::carry_out(const scheduling::Command& command) {
     Machine* machine = machine_of(revoke->worker);
     if (machine == nullptr) return;
     machine->leases_known.erase(revoke->lease);
+    if (machine->outstanding.erase(revoke->lease) > 0) {
+      for (auto& [id, action] : actions_) action.was_taken_back = action.was_taken_back || action.last_lease == revoke->lease;
+    }
     const auto index = static_cast<std::size_t>(
         std::find_if(machines_.begin(), machines_.end(), [&](auto& m) { return m.get() == machine; }) -
         machines_.begin());
@@ -157,6 +172,9 @@ void World::carry_out(const scheduling::Command& command) {
     require(action.answer_count == 0 && !action.published,
             text("to be published again: action", publish->action.value));
     time_.after(dice_.between(0.001, 0.3), [this, p = *publish] { fetch(p, 20); });
+  } else if (const auto* quarantine = std::get_if<scheduling::QuarantineWorker>(&command)) {
+    note(text("quarantine of worker", quarantine->worker.value));
+    if (Machine* machine = machine_of(quarantine->worker)) machine->quarantined_until = time_.now() + quarantine->term;
   } else if (const auto* answer = std::get_if<scheduling::AnswerFrontEnd>(&command)) {
     check_answer(*answer);
   }
@@ -176,7 +194,10 @@ void World::send_action(const scheduling::SendAction& send) {
   }
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     if (machines_[i]->worker != send.worker) continue;
+    check_room(*machines_[i], action);
     machines_[i]->leases_known.insert(send.lease);
+    machines_[i]->outstanding.emplace(send.lease, action.remembered_bytes);
+    actions_.at(send.action).last_lease = send.lease;
     machines_[i]->link.to_worker([this, i, send] {
       Life* life = machines_[i]->life.get();
       if (life == nullptr || !life->was_greeted) return;
@@ -184,6 +205,16 @@ void World::send_action(const scheduling::SendAction& send) {
       tell(i, session::StartRequested{kCoordinator, send.lease});
     });
   }
+}
+
+// What is sent to a worker at one time is bounded, whatever becomes of it.
+void World::check_room(const Machine& machine, const SimulatedAction& action) {
+  std::uint64_t memory = action.remembered_bytes;
+  for (const auto& [lease, bytes] : machine.outstanding) memory += bytes;
+  require(memory <= machine.memory_bytes || machine.outstanding.empty(),
+          "sent though there is no memory for it there");
+  require(machine.outstanding.size() < 2 * machine.slots, "more is sent than slots and a queue as long");
+  require(time_.now() >= machine.quarantined_until, "sent to a worker in quarantine");
 }
 
 void World::fetch(const scheduling::PublishOutputs& publish, int tries_left) {

@@ -19,6 +19,9 @@ namespace extfarm::simulation {
 struct SimulatedAction {
   std::vector<ActionId> after;
   double run_seconds = 1;
+  std::uint64_t peak_bytes = 0, remembered_bytes = 0;  // remembered 0: nothing is
+  LeaseId last_lease;
+  bool was_taken_back = false;
   bool fails_to_compile = false, is_fresh = false;
   bool submitted = false, published = false;
   int answer_count = 0, start_count = 0;
@@ -30,6 +33,7 @@ struct RunningAttempt {
   ActionId action;
   bool is_running = false, is_finished = false;
   OutcomeClass outcome = OutcomeClass::kSucceeded;
+  Duration took{0};
 };
 
 // One worker process, from its start to its crash.
@@ -46,12 +50,17 @@ struct Machine {
   explicit Machine(Link l) : link(l) {}
   Link link;
   std::uint32_t slots = 1;
+  std::uint64_t memory_bytes = 0;
+  double speed = 1, hangs = 0;  // probability of an attempt that seems to go on for ever
   bool is_local = false, has_toolchain = true;
+  bool is_broken = false;  // fails at once, whatever it gets
   std::shared_ptr<Life> life;
   // The coordinator's side.
   WorkerId worker;  // 0: has not answered
   std::uint64_t epoch_known = 0;
   std::set<LeaseId> leases_known;
+  std::map<LeaseId, std::uint64_t> outstanding;  // sent, not ended: memory remembered for them
+  Timestamp quarantined_until;
 };
 
 class World {
@@ -71,6 +80,7 @@ class World {
   void tell(const scheduling::Event&);
   void carry_out(const scheduling::Command&);
   void send_action(const scheduling::SendAction&);
+  void check_room(const Machine&, const SimulatedAction&);
   void fetch(const scheduling::PublishOutputs&, int tries_left);
   void check_answer(const scheduling::AnswerFrontEnd&);
   void set_alarm();
@@ -87,7 +97,7 @@ class World {
   void send_heartbeat(std::size_t machine, Life&, const session::SendHeartbeat&);
   void receive_heartbeat(std::size_t machine, std::uint64_t epoch, scheduling::HeartbeatReceived);
   void set_alarm(std::size_t machine);
-  OutcomeClass draw_outcome(const SimulatedAction&);
+  OutcomeClass draw_outcome(const Machine&, const Life&, const SimulatedAction&);
 
   void require(bool holds, const std::string& what);
   void note(const std::string& what);

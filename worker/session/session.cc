@@ -11,7 +11,7 @@
 namespace extfarm::session {
 namespace {
 
-enum class Phase : std::uint8_t { kQueued, kRunning, kFinished };
+using Phase = LeasePhase;
 
 struct Attempt {
   Phase phase = Phase::kQueued;
@@ -27,6 +27,7 @@ struct Coordinator {
   Timestamp heartbeat_due;
   std::map<LeaseId, Attempt> attempts;
   std::deque<LeaseId> queue;  // those in kQueued, oldest first
+  std::size_t running_count = 0;
 };
 
 }  // namespace
@@ -143,6 +144,7 @@ void Session::State::on(const AttemptFinished& e) {
   attempt->second.phase = Phase::kFinished;
   attempt->second.report_due = now + policy.report_again_after;
   --running_count;
+  --it->second.running_count;
   it->second.has_news = true;
   commands.push_back(SendReport{e.coordinator, e.lease});
 }
@@ -162,7 +164,10 @@ void Session::State::on(const DrainRequested&) {
 void Session::State::forget(CoordinatorId id, Coordinator& coordinator, LeaseId lease) {
   const auto it = coordinator.attempts.find(lease);
   if (it == coordinator.attempts.end()) return;
-  if (it->second.phase == Phase::kRunning) --running_count;
+  if (it->second.phase == Phase::kRunning) {
+    --running_count;
+    --coordinator.running_count;
+  }
   if (it->second.phase == Phase::kQueued) std::erase(coordinator.queue, lease);
   coordinator.attempts.erase(it);
   coordinator.has_news = true;
@@ -212,21 +217,26 @@ void Session::State::start_queued() {
     const LeaseId lease = coordinator->queue.front();
     coordinator->queue.pop_front();
     coordinator->attempts.at(lease).phase = Phase::kRunning;
+    coordinator->has_news = true;
+    ++coordinator->running_count;
     ++running_count;
     commands.push_back(StartAttempt{last_served, lease});
   }
 }
 
-// Round robin: the first after `last_served` that has something queued.
+// Of those that have something queued, the one with the fewest slots; among
+// equals the first after `last_served`.
 Coordinator* Session::State::next_in_turn() {
   auto it = coordinators.upper_bound(last_served);
+  auto chosen = coordinators.end();
   for (std::size_t i = 0; i < coordinators.size(); ++i, ++it) {
     if (it == coordinators.end()) it = coordinators.begin();
     if (it->second.queue.empty()) continue;
-    last_served = it->first;
-    return &it->second;
+    if (chosen == coordinators.end() || it->second.running_count < chosen->second.running_count) chosen = it;
   }
-  return nullptr;
+  if (chosen == coordinators.end()) return nullptr;
+  last_served = chosen->first;
+  return &chosen->second;
 }
 
 void Session::State::report_again() {
@@ -248,7 +258,7 @@ void Session::State::send_heartbeats() {
     coordinator.heartbeat_due = now + policy.heartbeat_every;
     SendHeartbeat heartbeat{id, share, is_draining, coordinator.has_said_hello, {}};
     for (const auto& [lease, attempt] : coordinator.attempts) {
-      heartbeat.leases.push_back({lease, attempt.phase == Phase::kFinished});
+      heartbeat.leases.push_back({lease, attempt.phase});
     }
     commands.push_back(std::move(heartbeat));
   }

@@ -11,6 +11,7 @@
 
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
+#include "common/model/lease_phase.h"
 
 namespace extfarm::session {
 
@@ -62,7 +63,7 @@ struct SendReport {
 };
 struct HeldLease {
   LeaseId lease;
-  bool finished = false;
+  LeasePhase phase = LeasePhase::kQueued;
 };
 struct SendHeartbeat {
   CoordinatorId coordinator;

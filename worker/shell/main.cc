@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
   const MonotonicClock clock;
   std::random_device random;
   Beacon beacon;
+  beacon.protocol_version = protocol::kVersion;
   beacon.epoch = static_cast<std::uint64_t>(random()) << 32 | random();
   beacon.host = host_name();
   beacon.name = beacon.host + "-" + std::to_string(::getpid()) + "-" + std::to_string(beacon.epoch % 100000);

@@ -44,7 +44,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   settings.key_folder = home_folder() + "/.extfarm";
   settings.scratch = "/var/tmp/extfarm-" + std::to_string(::getuid());
   double idle_seconds = 0;
-  std::string slots = "auto", view = "auto";
+  std::string slots = "auto", memory = "auto", view = "auto";
   bool version = false;
 
   CLI::App app{
@@ -57,6 +57,8 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_option("--advertise", settings.advertise, "Host name or address that others reach this machine by");
   app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
+      ->capture_default_str();
+  app.add_option("--memory", memory, "GiB that compiles may use together; auto: what this machine or its cgroup has")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
                  "Folder on the shared filesystem where workers announce themselves")
@@ -99,6 +101,17 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
     settings.slots = static_cast<std::uint32_t>(count);
   } else {
     settings.slots = count_slots();
+  }
+  if (memory != "auto") {
+    char* end = nullptr;
+    const double gib = std::strtod(memory.c_str(), &end);
+    if (*end != '\0' || !(gib >= 0.1 && gib <= 1 << 20)) {
+      exit_code = 2;
+      return failure(ErrorCode::kInvalid, "--memory is \"" + memory + "\": give a number of GiB, at least 0.1, or auto");
+    }
+    settings.memory_bytes = static_cast<std::uint64_t>(gib * (1 << 30));
+  } else {
+    settings.memory_bytes = usable_memory_bytes();
   }
   settings.direct = view == "direct";
   if (idle_seconds > 0) settings.idle_exit = from_seconds(idle_seconds);

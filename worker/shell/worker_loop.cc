@@ -219,10 +219,10 @@ void WorkerLoop::carry_out(const session::Command& command) {
     heartbeat.worker_name = beacon_.name;
     heartbeat.host = beacon_.host;
     heartbeat.slots = beat->slots;
-    heartbeat.memory_bytes = usable_memory_bytes();
+    heartbeat.memory_bytes = settings_.memory_bytes / settings_.slots * beat->slots;
     heartbeat.draining = beat->draining;
     heartbeat.knows_coordinator = beat->knows_coordinator;
-    for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.finished});
+    for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.phase});
     send(beat->coordinator, heartbeat);
   } else if (std::holds_alternative<session::EndSession>(command)) {
     exit_code_ = 0;

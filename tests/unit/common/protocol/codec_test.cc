@@ -50,6 +50,20 @@ TEST(Codec, AStartComesBackAsItWas) {
   EXPECT_EQ(encode(*back), bytes);
 }
 
+TEST(Codec, AHeartbeatTellsHowFarEachLeaseHasCome) {
+  Heartbeat heartbeat;
+  heartbeat.leases = {{{1}, LeasePhase::kQueued}, {{2}, LeasePhase::kRunning}, {{3}, LeasePhase::kFinished}};
+  auto bytes = encode(ToCoordinator{heartbeat});
+  const auto back = decode_to_coordinator(bytes);
+  ASSERT_TRUE(back) << back.error().message;
+  const auto& leases = std::get<Heartbeat>(*back).leases;
+  ASSERT_EQ(leases.size(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(leases[i].phase, heartbeat.leases[i].phase);
+  ASSERT_EQ(bytes.back(), 2);
+  bytes.back() = 3;  // a phase that there is not
+  EXPECT_FALSE(decode_to_coordinator(bytes));
+}
+
 TEST(Codec, EveryTruncationIsMalformed) {
   const auto bytes = encode(ToCoordinator{sample_report()});
   for (std::size_t length = 0; length < bytes.size(); ++length) {

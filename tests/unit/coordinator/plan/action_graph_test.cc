@@ -19,6 +19,20 @@ TEST(ActionGraph, ALevelCoversTheLongestChainBehindAndItsRememberedTail) {
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 7);
 }
 
+TEST(ActionGraph, PredictedAgainLevelsFollowAndTailsStay) {
+  ActionGraph graph;
+  graph.add(kA, {}, 1, 0);
+  graph.add(kB, {kA}, 2, 5);
+  graph.add(kC, {kA}, 4, 0);
+  graph.predict_again([](ActionId id) { return id == kC ? 20.0 : 3.0; });
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kB), 8);
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kC), 20);
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 23);
+  graph.end(kC);
+  graph.predict_again([](ActionId) { return 1.0; });
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 7) << "what has ended is no chain";
+}
+
 TEST(ActionGraph, AnActionAddedLaterRaisesTheChainBeforeItAndSaysWhose) {
   ActionGraph graph;
   graph.add(kA, {}, 1, 0);

@@ -46,6 +46,23 @@ class RecordsTest : public testing::Test {
   std::string folder_, path_;
 };
 
+TEST_F(RecordsTest, PeakMemoryIsTheLargestOfTheLastRuns) {
+  const auto records = open();
+  EXPECT_EQ(records->peak_memory_bytes(digest_of("a")), 0u);
+  for (const std::uint64_t peak : {300, 900, 500}) records->add_run(digest_of("a"), 1, peak);
+  EXPECT_EQ(records->peak_memory_bytes(digest_of("a")), 900u);
+  for (int run = 0; run < 9; ++run) records->add_run(digest_of("a"), 1, 400);
+  EXPECT_EQ(records->peak_memory_bytes(digest_of("a")), 400u) << "old runs are forgotten";
+}
+
+TEST_F(RecordsTest, AHostsSpeedIsTheMedianOfItsLastBuilds) {
+  const auto records = open();
+  EXPECT_EQ(records->host_speed("lab01"), std::nullopt);
+  for (const double speed : {0.6, 0.5, 0.9}) records->add_host_speed("lab01", speed);
+  EXPECT_EQ(records->host_speed("lab01"), 0.6);
+  EXPECT_EQ(records->host_speed("lab02"), std::nullopt);
+}
+
 TEST_F(RecordsTest, MakesTheFolderAndKnowsNothingAtFirst) {
   const auto records = open();
   EXPECT_TRUE(fs::exists(path_));

@@ -28,6 +28,32 @@ TEST(FiguresTest, SharedWorkBoundsTheBuildWhenItIsMoreThanTheLongestChain) {
   EXPECT_DOUBLE_EQ(figures_of(log).lower_bound, 10);
 }
 
+// Two slots of speed 1 and two of 0.5: what took 10 s on a slow one would have
+// taken 5 on a fast one, and the chain's 6 s on a slow one 3.
+TEST(FiguresTest, TheBestPossibleCountsHostsByTheirSpeed) {
+  BuildLog log;
+  log.workers = {{"fast", "a", 2, 0, 0, false, 1.0, 0, {}}, {"slow", "b", 2, 0, 0, false, 0.5, 0, {}}};
+  log.last_publication = at(20);
+  log.attempts = {attempt_of(1, 0, 6, "compile", "a"), attempt_of(2, 6, 4, "link", "b", {1}),
+                  attempt_of(3, 0, 10, "compile", "c")};
+  for (const int i : {0, 2}) log.attempts[i].worker = "slow";
+  log.attempts[1].worker = "fast";
+  EXPECT_DOUBLE_EQ(figures_of(log).lower_bound, 7);  // 3 + 4 along the chain; 12 of work at speed 3 would be 4
+  log.workers[0].slots = log.workers[1].slots = 1;
+  EXPECT_DOUBLE_EQ(figures_of(log).lower_bound, 8);  // 12 of work at speed 1.5
+}
+
+TEST(FiguresTest, MemoryThatIsNeededForAllTheTimeBoundsTheBuildToo) {
+  BuildLog log;
+  log.workers = {{"w", "a", 8, 0, 0, false, 1.0, 4 << 20, {}}};
+  log.last_publication = at(20);
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    log.attempts.push_back(attempt_of(i, 0, 3, "compile", "a"));
+    log.attempts.back().peak_memory_bytes = 3 << 20;
+  }
+  EXPECT_DOUBLE_EQ(figures_of(log).lower_bound, 9);
+}
+
 TEST(FiguresTest, AttemptsThatDoNotCountAreNoWork) {
   auto log = small_build();
   auto lost = attempt_of(2, 101, 50, "compile", "a.o");
@@ -87,8 +113,10 @@ TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
  "actions": {"total": 0, "fresh": 0, "restored": 0, "on_workers": 0, "passed_through": 0, "failed": 0, "retried": 0, "backups": 0},
  "seconds": {"wall": 0.0, "run_total": 0.0, "critical_path": 0.0, "lower_bound": 0.0},
  "efficiency": 0.0, "slots": 0, "coordinator_cpu_seconds": 0.0, "bytes_returned": 0,
+ "slot_seconds": {"work": 0.0, "critical_path": 0.0, "nothing_ready": 0.0, "dispatch": 0.0, "memory": 0.0,
+                  "retries": 0.0, "transfers": 0.0, "absent": 0.0},
  "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0},
- "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false}]})");
+ "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false, "speed": 0.0}]})");
   const json found = json::parse(last_build_json(small_build()));
   const auto shape = [](const json& document) {
     std::map<std::string, std::string> out;
@@ -106,7 +134,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   log.passed_through = 14, log.failed = 15, log.retried = 16, log.backups = 17, log.inputs_differ = 18;
   log.toolchain_differs = 19, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
   log.dispatch_ms = {1, 2, 9};
-  log.workers[0].quarantined = true;
+  log.workers[0].quarantined = true, log.workers[0].speed = 0.5;
   const json found = json::parse(last_build_json(log));
   EXPECT_EQ(found["status"], "failed");
   EXPECT_EQ(found["exit_code"], 3);
@@ -121,7 +149,8 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   EXPECT_EQ(found["dispatch_ms"], json::parse(R"({"p50":2.0,"p99":9.0})"));
   EXPECT_EQ(found["rejected"], json::parse(R"({"inputs_differ":18,"toolchain_differs":19})"));
   EXPECT_EQ(found["workers"], json::parse(R"([{"id":"lab01-4711","host":"lab01","slots":2,"actions":4,
-                                               "run_seconds":10.0,"quarantined":true}])"));
+                                               "run_seconds":10.0,"quarantined":true,"speed":0.5}])"));
+  EXPECT_EQ(found["slot_seconds"]["work"], 10.0);
 }
 
 TEST(TraceTest, IsAProcessForEachWorkerAndAThreadForEachSlot) {

@@ -113,7 +113,8 @@ TEST(PlainLineTest, IsOneLineForALog) {
 TEST(SummaryTest, SaysCountsFiguresAndWhereTheReportLies) {
   EXPECT_EQ(summary_text(small_build(), ".extfarm/report.html"),
             "extfarm: 5 actions in 10.0 s: 4 on workers (1 host), 1 up to date, 0 failed\n"
-            "extfarm: work 10.0 s, longest chain 7.0 s, best possible 7.00 s on 2 slots, efficiency 0.88\n"
+            "extfarm: wall 8.00 s on 2 slots, work 10.0 s, best possible 7.00 s, efficiency 0.88; slot time: "
+            "work 62.5 %, critical path 25.0 %, nothing ready 12.5 %\n"
             "extfarm: report .extfarm/report.html\n");
 }
 
@@ -130,10 +131,12 @@ TEST(SummaryTest, CountsTheHostsOfAcceptedResults) {
 TEST(SummaryTest, NamesWhatWasRepeatedRejectedAndRunLocally) {
   auto log = small_build();
   log.retried = 2, log.inputs_differ = 1, log.toolchain_differs = 2, log.passed_through = 9;
+  log.backups = 1;
   log.local_reasons = {{"reads stdin", 2}, {"preprocesses\n only", 7}};
   const auto text = summary_text(log, "r");
   EXPECT_NE(text.find("0 failed, 9 ran locally\n"), std::string::npos) << text;
   EXPECT_NE(text.find("extfarm: 2 attempts repeated\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("extfarm: 1 attempt overdue, made a second time elsewhere\n"), std::string::npos) << text;
   EXPECT_NE(text.find("3 results rejected: 1 had read other inputs, 2 had another toolchain\n"),
             std::string::npos);
   EXPECT_NE(text.find("ran locally: 7 × preprocesses? only\nextfarm: ran locally: 2 × reads stdin\n"),

@@ -26,6 +26,22 @@ OutcomeClass outcome_named(const std::string& name) {
   throw std::invalid_argument("no such outcome: " + name);
 }
 
+std::uint64_t gib(const std::string& number) { return static_cast<std::uint64_t>(std::stod(number) * (1 << 30)); }
+
+// "holds=l1,l2q,l3f": l2 is queued there, l3 has finished.
+Event heartbeat_of(const Line& line) {
+  HeartbeatReceived e{{line.id(1)}, std::stoull(line.value("seq", "1")), 1, line.says("draining"), {}};
+  e.slots = static_cast<std::uint32_t>(std::stoul(line.value("slots", "1")));
+  e.memory_bytes = gib(line.value("memory", "0"));
+  for (const auto& l : transcripts::split(line.value("holds", ""))) {
+    const LeasePhase phase = l.ends_with('f')   ? LeasePhase::kFinished
+                             : l.ends_with('q') ? LeasePhase::kQueued
+                                                : LeasePhase::kRunning;
+    e.leases.push_back({{std::stoull(l.substr(1))}, phase});
+  }
+  return e;
+}
+
 Event event_of(const Line& line) {
   const std::string& what = line.words.at(0);
   const auto reason = line.value("reason", "");
@@ -35,25 +51,22 @@ Event event_of(const Line& line) {
       e.after.push_back({std::stoull(a.substr(1))});
     e.predicted_seconds = std::stod(line.value("seconds", "1"));
     e.tail_seconds = std::stod(line.value("tail", "0"));
+    e.is_guess = line.says("guess");
+    e.peak_memory_bytes = gib(line.value("memory", "0"));
     return e;
   }
   if (what == "checked") return FreshnessChecked{{line.id(1)}, line.says("fresh")};
-  if (what == "joined") return WorkerJoined{{line.id(1)}, line.says("local")};
-  if (what == "heartbeat") {
-    HeartbeatReceived e{{line.id(1)}, std::stoull(line.value("seq", "1")), 1, line.says("draining"), {}};
-    e.slots = static_cast<std::uint32_t>(std::stoul(line.value("slots", "1")));
-    for (const auto& l : transcripts::split(line.value("holds", ""))) {
-      e.leases.push_back({{std::stoull(l.substr(1))}, l.ends_with('f')});
-    }
-    return e;
-  }
+  if (what == "joined")
+    return WorkerJoined{{line.id(1)}, line.says("local"), std::stod(line.value("speed", "0"))};
+  if (what == "heartbeat") return heartbeat_of(line);
   if (what == "lost") return WorkerLost{{line.id(1)}};
   if (what == "toolchain") {
     return ToolchainReported{{line.id(1)}, digest_of(line.words.at(2)), !line.says("lacking")};
   }
   if (what == "outcome") {
-    return OutcomeReceived{
-        {line.id(1)}, {line.id(2)}, outcome_named(line.words.at(3)), from_seconds(1), reason};
+    const Duration run_time = from_seconds(std::stod(line.value("seconds", "1")));
+    return OutcomeReceived{{line.id(1)},  {line.id(2)}, outcome_named(line.words.at(3)), run_time, reason,
+                           gib(line.value("memory", "0"))};
   }
   if (what == "published") return OutputsPublished{{line.id(1)}};
   if (what == "publication-failed")
@@ -73,7 +86,8 @@ struct InWords {
     return "ask-toolchain" + id('w', c.worker.value) + " " + name_of(c.toolchain);
   }
   std::string operator()(const SendAction& c) const {
-    return "send" + id('w', c.worker.value) + id('l', c.lease.value) + id('a', c.action.value);
+    return "send" + id('w', c.worker.value) + id('l', c.lease.value) + id('a', c.action.value) +
+           (c.is_backup ? " backup" : "");
   }
   std::string operator()(const RevokeLease& c) const {
     return "revoke" + id('w', c.worker.value) + id('l', c.lease.value);
@@ -83,6 +97,9 @@ struct InWords {
   }
   std::string operator()(const RecordHistory& c) const {
     return "record" + id('a', c.action.value) + id('w', c.worker.value);
+  }
+  std::string operator()(const QuarantineWorker& c) const {
+    return "quarantine" + id('w', c.worker.value) + " seconds=" + std::to_string(static_cast<int>(seconds(c.term)));
   }
   std::string operator()(const AnswerFrontEnd& c) const {
     const char* kinds[] = {"built",    "fresh", "command-failed", "run-locally", "dependency-failed",
@@ -98,7 +115,11 @@ class SchedulerTranscript : public testing::TestWithParam<std::string> {};
 TEST_P(SchedulerTranscript, GivesTheCommandsWritten) {
   std::unique_ptr<Scheduler> scheduler;
   transcripts::Player player;
-  player.start = [&](const Line&) { scheduler = std::make_unique<Scheduler>(); };
+  player.start = [&](const Line& line) {
+    SchedulerPolicy policy;
+    policy.backup_share = std::stod(line.value("backup_share", std::to_string(policy.backup_share)));
+    scheduler = std::make_unique<Scheduler>(policy);
+  };
   player.handle = [&](Timestamp now, const Line& line) {
     std::vector<std::string> said;
     for (const auto& command : scheduler->handle(now, event_of(line)))

@@ -46,7 +46,8 @@ struct InWords {
     if (!c.knows_coordinator) text += " does-not-know-it";
     std::string held;
     for (const auto& l : c.leases) {
-      held += (held.empty() ? "" : ",") + ("l" + std::to_string(l.lease.value)) + (l.finished ? "f" : "");
+      const char* phases[] = {"q", "", "f"};
+      held += (held.empty() ? "" : ",") + ("l" + std::to_string(l.lease.value)) + phases[static_cast<int>(l.phase)];
     }
     return text + (held.empty() ? "" : " holds=" + held);
   }

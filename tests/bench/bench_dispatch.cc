@@ -1,0 +1,356 @@
+// No-op actions through real sockets with CURVE: the scheduler, the codec, the
+// channels and the workers' sessions as they are, with nothing to execute; and
+// beside it, in turn, a bare ROUTER with DEALERs that exchange as many messages
+// of the same sizes.  Workers are processes of their own.
+//   bench_dispatch [--json FILE] [ACTIONS]
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <set>
+#include <zmq.hpp>
+
+#include "common/protocol/codec.h"
+#include "common/transport/channel.h"
+#include "coordinator/scheduling/scheduler.h"
+#include "tests/bench/results.h"
+#include "worker/session/session.h"
+
+namespace extfarm::bench {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr std::uint32_t kSlots = 8;
+constexpr CoordinatorId kCoordinator{1};
+
+Timestamp now() { return {std::chrono::duration_cast<Duration>(SteadyClock::now().time_since_epoch())}; }
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto to_seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return to_seconds(usage.ru_utime) + to_seconds(usage.ru_stime);
+}
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "bench_dispatch: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// As an ordinary C compile would be.
+Action sample_action(std::uint64_t id) {
+  Action action;
+  action.id = {id};
+  action.kind = ActionKind::kCompile;
+  action.program = "/usr/bin/x86_64-linux-gnu-gcc";
+  action.argv = {"x86_64-linux-gnu-gcc", "-Wall", "-O2", "-fPIC", "-I/usr/include/python3.11", "-c", "pkg/module.c",
+                 "-o", "build/temp.linux-x86_64-cpython-311/pkg/module.o"};
+  action.environment = {{"LANG", "C.UTF-8"}, {"PATH", "/usr/local/bin:/usr/bin:/bin"}};
+  action.cwd = "/home/ada/project";
+  action.inputs = {"/home/ada/project/pkg/module.c"};
+  action.outputs = {"/home/ada/project/build/temp.linux-x86_64-cpython-311/pkg/module.o"};
+  action.view_roots = {"/home/ada/project"};
+  action.toolchain = {"/usr/bin/x86_64-linux-gnu-gcc", {}};
+  return action;
+}
+
+Outcome sample_outcome() {
+  Outcome outcome;
+  outcome.outcome_class = OutcomeClass::kSucceeded;
+  outcome.run_time = std::chrono::microseconds(10);
+  for (int i = 0; i < 20; ++i)
+    outcome.attestation.inputs.push_back({"/usr/include/python3.11/cpython/header" + std::to_string(i) + ".h", digest_of("x")});
+  outcome.attestation.outputs.push_back({sample_action(1).outputs[0], OutputKind::kFile, 0644, 0, digest_of(""), ""});
+  return outcome;
+}
+
+// ---- a worker: the real session over a real channel; an attempt ends as it starts
+void run_worker(const KeyPair& own, const std::string& client_key, int tell_endpoint) {
+  auto made = make_bound_channel("tcp://127.0.0.1:*", own, {client_key});
+  if (!made) fail(made.error().message);
+  auto& channel = **made;
+  const std::string endpoint = channel.bound_endpoint() + "\n";
+  if (::write(tell_endpoint, endpoint.data(), endpoint.size()) < 0) ::_exit(1);
+  session::SessionPolicy policy;
+  policy.slots = kSlots;
+  session::Session session(policy);
+  PeerId peer;
+  std::uint64_t sequence = 1;
+  const Outcome outcome = sample_outcome();
+  std::vector<session::Event> events;
+  const auto send = [&](const protocol::ToCoordinator& message) { static_cast<void>(channel.send(peer, protocol::encode(message))); };
+  while (true) {
+    const auto deadline = session.next_deadline();
+    channel.wait(-1, deadline ? std::max(Duration{0}, *deadline - now()) : Duration{std::chrono::seconds(1)});
+    while (auto envelope = channel.receive()) {
+      peer = envelope->peer;
+      const auto message = protocol::decode_to_worker(envelope->bytes);
+      if (!message) ::_exit(1);
+      if (std::holds_alternative<protocol::Hello>(*message)) events.push_back(session::HelloReceived{kCoordinator, std::get<protocol::Hello>(*message).leases_known});
+      if (const auto* start = std::get_if<protocol::StartAction>(&*message)) events.push_back(session::StartRequested{kCoordinator, start->lease});
+      if (const auto* revoke = std::get_if<protocol::RevokeLease>(&*message)) events.push_back(session::RevokeRequested{kCoordinator, revoke->lease});
+      if (std::holds_alternative<protocol::Goodbye>(*message)) ::_exit(0);
+    }
+    events.push_back(session::TimeAdvanced{});
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const session::Event event = events[i];
+      for (const auto& command : session.handle(now(), event)) {
+        if (const auto* begin = std::get_if<session::StartAttempt>(&command)) {
+          events.push_back(session::AttemptFinished{kCoordinator, begin->lease});
+        } else if (const auto* report = std::get_if<session::SendReport>(&command)) {
+          send(protocol::Report{report->lease, outcome, {""}});
+        } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
+          protocol::Heartbeat heartbeat;
+          heartbeat.sequence = sequence++;
+          heartbeat.worker_name = "lab01-4711";
+          heartbeat.host = "lab01";
+          heartbeat.slots = beat->slots;
+          heartbeat.knows_coordinator = beat->knows_coordinator;
+          for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.phase});
+          send(heartbeat);
+        }
+      }
+    }
+    events.clear();
+  }
+}
+
+struct Children {
+  std::vector<pid_t> pids;
+  std::vector<std::string> endpoints;
+  template <class Run>
+  void start(Run&& run) {
+    int ends[2];
+    if (::pipe(ends) != 0) fail("no pipe");
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::close(ends[0]);
+      run(ends[1]);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    pids.push_back(pid);
+    std::string line;
+    for (char c = 0; ::read(ends[0], &c, 1) == 1 && c != '\n';) line += c;
+    ::close(ends[0]);
+    endpoints.push_back(line);
+  }
+  void wait() {
+    for (const pid_t pid : pids) ::waitpid(pid, nullptr, 0);
+  }
+};
+
+struct Figures {
+  double per_second = 0, cpu_microseconds = 0;
+  std::vector<double> latencies_ms;  // from request to outcome, one at a time
+};
+
+// ---- the coordinator: the real scheduler over real channels
+class Coordinator {
+ public:
+  Coordinator(const KeyPair& own, const KeyPair& worker, const Children& workers)
+      : channel_(std::move(*make_connecting_channel(own))), start_(now()) {
+    for (std::size_t i = 0; i < workers.endpoints.size(); ++i) {
+      const auto peer = channel_->connect("w" + std::to_string(i + 1), workers.endpoints[i], worker.public_key);
+      if (!peer) fail(peer.error().message);
+      peers_.push_back(*peer);
+    }
+    known_.resize(peers_.size());
+    while (joined_ < peers_.size()) {
+      greet();
+      turn(std::chrono::milliseconds(20));
+    }
+  }
+  ~Coordinator() {
+    for (const auto& peer : peers_) send(peer, protocol::Goodbye{});
+    channel_->wait(-1, std::chrono::milliseconds(100));
+  }
+
+  void submit() { tell(scheduling::ActionSubmitted{{++submitted_}, kToolchain, {}, 0.001, 0}); }
+  void finish_all() {
+    while (answered_ < submitted_) turn(std::chrono::milliseconds(200));
+  }
+
+ private:
+  inline static const Digest kToolchain = digest_of("t");
+
+  void send(const PeerId& peer, const protocol::ToWorker& message) { static_cast<void>(channel_->send(peer, protocol::encode(message))); }
+  void greet() {
+    for (std::size_t i = 0; i < peers_.size(); ++i) send(peers_[i], protocol::Hello{protocol::kVersion, 7, "h", "u", {known_[i].begin(), known_[i].end()}});
+    greeted_ = now();
+  }
+
+  void turn(Duration wait) {
+    channel_->wait(-1, wait);
+    if (now() - greeted_ > std::chrono::seconds(1)) greet();
+    while (auto envelope = channel_->receive()) {
+      const auto message = protocol::decode_to_coordinator(envelope->bytes);
+      if (!message) fail(message.error().message);
+      const WorkerId worker{std::stoull(envelope->peer.substr(1))};
+      if (const auto* beat = std::get_if<protocol::Heartbeat>(&*message)) {
+        if (!beat->knows_coordinator) continue;
+        if (seen_.insert(worker).second) {
+          ++joined_;
+          tell(scheduling::WorkerJoined{worker, false});
+          tell(scheduling::ToolchainReported{worker, kToolchain, true});
+        }
+        scheduling::HeartbeatReceived e{worker, beat->sequence, beat->slots, false, {}};
+        for (const auto& held : beat->leases) e.leases.push_back({held.lease, held.phase});
+        tell(e);
+      } else if (const auto* report = std::get_if<protocol::Report>(&*message)) {
+        tell(scheduling::OutcomeReceived{worker, report->lease, report->outcome.outcome_class, report->outcome.run_time, "", 0});
+      }
+    }
+    tell(scheduling::TimeAdvanced{});
+  }
+
+  void tell(const scheduling::Event& event) {
+    for (const auto& command : scheduler_.handle({now() - start_}, event)) {
+      if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
+        tell(scheduling::FreshnessChecked{check->action, false});
+      } else if (const auto* start = std::get_if<scheduling::SendAction>(&command)) {
+        known_[start->worker.value - 1].insert(start->lease);
+        send(peers_[start->worker.value - 1], protocol::StartAction{start->lease, sample_action(start->action.value)});
+      } else if (const auto* revoke = std::get_if<scheduling::RevokeLease>(&command)) {
+        known_[revoke->worker.value - 1].erase(revoke->lease);
+        send(peers_[revoke->worker.value - 1], protocol::RevokeLease{revoke->lease});
+      } else if (const auto* publish = std::get_if<scheduling::PublishOutputs>(&command)) {
+        tell(scheduling::OutputsPublished{publish->lease});
+      } else if (const auto* answer = std::get_if<scheduling::AnswerFrontEnd>(&command)) {
+        if (answer->answer != scheduling::Answer::kBuilt) fail("an action was not built: " + answer->reason);
+        ++answered_;
+      }
+    }
+  }
+
+  std::unique_ptr<ConnectingChannel> channel_;
+  scheduling::Scheduler scheduler_;
+  Timestamp start_, greeted_;
+  std::vector<PeerId> peers_;
+  std::vector<std::set<LeaseId>> known_;
+  std::set<WorkerId> seen_;
+  std::size_t joined_ = 0;
+  std::uint64_t submitted_ = 0, answered_ = 0;
+};
+
+Figures measure_farm(std::uint64_t actions, std::size_t worker_count) {
+  const KeyPair own = make_key_pair(), worker = make_key_pair();
+  Children workers;
+  for (std::size_t i = 0; i < worker_count; ++i)
+    workers.start([&](int fd) { run_worker(worker, own.public_key, fd); });
+  Figures out;
+  {
+    Coordinator coordinator(own, worker, workers);
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(actions / 10, 500); ++i) {
+      const Timestamp began = now();
+      coordinator.submit();
+      coordinator.finish_all();
+      out.latencies_ms.push_back(1e3 * seconds(now() - began));
+    }
+    const double cpu = cpu_seconds();
+    const Timestamp began = now();
+    for (std::uint64_t i = 0; i < actions; ++i) coordinator.submit();
+    coordinator.finish_all();
+    out.per_second = static_cast<double>(actions) / seconds(now() - began);
+    out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
+  }
+  workers.wait();
+  return out;
+}
+
+// ---- the limit: the same numbers of bytes, nothing else
+void run_dealer(const std::string& endpoint, const KeyPair& own, const std::string& server_key, std::size_t answer_bytes) {
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::dealer);
+  socket.set(zmq::sockopt::curve_serverkey, server_key);
+  socket.set(zmq::sockopt::curve_publickey, own.public_key);
+  socket.set(zmq::sockopt::curve_secretkey, own.secret_key);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.connect(endpoint);
+  socket.send(zmq::buffer("hello", 5));
+  const std::string answer(answer_bytes, 'a');
+  while (true) {
+    zmq::message_t message;
+    if (!socket.recv(message) || message.size() < 2) return;
+    socket.send(zmq::buffer(answer));
+  }
+}
+
+Figures measure_bare(std::uint64_t actions, std::size_t worker_count) {
+  const std::string request = protocol::encode(protocol::ToWorker{protocol::StartAction{{1}, sample_action(1)}});
+  const std::string answer = protocol::encode(protocol::ToCoordinator{protocol::Report{{1}, sample_outcome(), {""}}});
+  const KeyPair own = make_key_pair(), worker = make_key_pair();
+  const std::string tcp = "tcp://127.0.0.1:" + std::to_string(20000 + ::getpid() % 20000);
+  Children dealers;
+  for (std::size_t i = 0; i < worker_count; ++i) {
+    dealers.start([&](int fd) {
+      if (::write(fd, "x\n", 2) < 0) ::_exit(1);
+      run_dealer(tcp, worker, own.public_key, answer.size());
+    });
+  }
+  Figures out;
+  {
+    zmq::context_t context;
+    zmq::socket_t router(context, zmq::socket_type::router);
+    router.set(zmq::sockopt::curve_server, true);
+    router.set(zmq::sockopt::curve_secretkey, own.secret_key);
+    router.bind(tcp);
+    std::vector<std::string> peers;
+    zmq::message_t id, body;
+    while (peers.size() < worker_count) {
+      if (!router.recv(id) || !router.recv(body)) fail("no dealer came");
+      peers.push_back(id.to_string());
+    }
+    const auto send = [&](const std::string& to, const std::string& bytes) {
+      router.send(zmq::buffer(to), zmq::send_flags::sndmore);
+      router.send(zmq::buffer(bytes));
+    };
+    const double cpu = cpu_seconds();
+    const Timestamp began = now();
+    std::uint64_t sent = 0;
+    for (std::uint32_t i = 0; i < 2 * kSlots; ++i) {
+      for (const auto& peer : peers) sent += sent < actions ? (send(peer, request), 1) : 0;
+    }
+    for (std::uint64_t received = 0; received < actions; ++received) {
+      if (!router.recv(id) || !router.recv(body)) fail("a dealer is gone");
+      if (sent < actions) sent += (send(id.to_string(), request), 1);
+    }
+    out.per_second = static_cast<double>(actions) / seconds(now() - began);
+    out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
+    for (const auto& peer : peers) send(peer, "x");
+    dealers.wait();
+  }
+  return out;
+}
+
+double percentile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+}  // namespace
+}  // namespace extfarm::bench
+
+int main(int argc, char** argv) {
+  using namespace extfarm::bench;
+  const Arguments arguments(argc, argv);
+  const std::uint64_t actions = arguments.rest.empty() ? 10000 : std::strtoull(arguments.rest[0].c_str(), nullptr, 10);
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  std::printf("%lu no-op actions, workers of %u slots, CURVE over loopback\n", static_cast<unsigned long>(actions), kSlots);
+  std::printf("%8s %12s %12s %7s %14s %14s %10s %10s\n", "workers", "actions/s", "bare/s", "ratio", "CPU us/action",
+              "bare CPU us", "p50 ms", "p99 ms");
+  for (const std::size_t workers : {1u, 4u, 16u}) {
+    const Figures bare = measure_bare(actions, workers), farm = measure_farm(actions, workers);
+    const double p50 = percentile(farm.latencies_ms, 0.5), p99 = percentile(farm.latencies_ms, 0.99);
+    std::printf("%8zu %12.0f %12.0f %7.2f %14.1f %14.1f %10.2f %10.2f\n", workers, farm.per_second, bare.per_second,
+                farm.per_second / bare.per_second, farm.cpu_microseconds, bare.cpu_microseconds, p50, p99);
+    std::fflush(stdout);
+    rows.push_back({{"workers", workers}, {"actions_per_second", farm.per_second}, {"bare_per_second", bare.per_second},
+                    {"ratio", farm.per_second / bare.per_second}, {"cpu_microseconds", farm.cpu_microseconds},
+                    {"bare_cpu_microseconds", bare.cpu_microseconds}, {"p50_ms", p50}, {"p99_ms", p99}});
+  }
+  write_results(arguments, {{"benchmark", "dispatch"}, {"actions", actions}, {"rows", rows}});
+}
