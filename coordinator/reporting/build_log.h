@@ -45,7 +45,7 @@ struct LoggedWorker {
   bool quarantined = false;
   double speed = 1;             // among the hosts of this build, as learned
   std::uint64_t memory_bytes = 0;
-  Timestamp joined;             // before the first submission: there from the start
+  Timestamp joined{};           // before the first submission: there from the start
 };
 
 struct BuildLog {
