@@ -46,6 +46,8 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
   return out;
 }
 
+}  // namespace
+
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return fs::absolute(name).string();
   const char* path = std::getenv("PATH");
@@ -58,8 +60,6 @@ std::string find_program(const std::string& name) {
   }
   return {};
 }
-
-}  // namespace
 
 int run_build(const RunOptions& options) {
   const MonotonicClock clock;

@@ -7,6 +7,7 @@ distutils does with a failure.  Refuses to know sockets and command lines.
 import contextlib
 import copy
 import os
+import shutil
 import threading
 import time
 
@@ -42,11 +43,11 @@ class FarmBuild:
         attributes = {name: value for name, value in vars(self._command).items() if compilers.is_compiler(value)}
         temporaries = private_folders(self._extensions, self._command.build_temp)
         after = predecessors(self._command, self._extensions)
-        clones = [self._clone(attributes, temporary, _has_own_steps(extension))
+        clones = [self._clone(attributes, temporary, extension)
                   for temporary, extension in zip(temporaries, self._extensions)]
         # A project's own hook may hold on to the original compiler (a closure over its _compile).
         originals = list({id(value): value for value in attributes.values()}.values())
-        saved = [compilers.fit(original, self) for original in originals]
+        undo = [compilers.fit(original, self) for original in originals]
         threads = [threading.Thread(target=self._build, args=(index, clones[index], after[index]), daemon=True)
                    for index in range(len(self._extensions))]
         try:
@@ -59,8 +60,9 @@ class FarmBuild:
             self._interrupt("the build was interrupted")
             raise
         finally:
-            for original, attribute in zip(originals, saved):
-                compilers.unfit(original, attribute)
+            for unfit in undo:
+                unfit()
+        leave_as_plain(self._extensions, temporaries, self._command.build_temp)
         self._settle()
 
     def group(self):
@@ -71,11 +73,12 @@ class FarmBuild:
     def working_on(self, group):
         """Has the calling thread count as one that builds the extension of this name."""
         names = [extension.name for extension in self._extensions]
+        before = self._index()
         self._here.index = names.index(group) if group in names else None
         try:
             yield
         finally:
-            self._here.index = None
+            self._here.index = before
 
     def ran_something(self):
         """Something of the calling thread's extension was not up to date."""
@@ -96,16 +99,22 @@ class FarmBuild:
 
     # What is up to date is decided by content, action by action, and not by the
     # times of an extension's files: so every action is asked for.
-    def _clone(self, attributes, temporary, keeps_force):
+    def _clone(self, attributes, temporary, extension):
         twin = copy.copy(self._command)
-        twin.force = twin.force if keeps_force else True
+        twin.force = twin.force if _has_own_steps(extension) else True
         copies = {}
         for name, original in attributes.items():
             if id(original) not in copies:
                 copies[id(original)] = compilers.clone(original)
                 copies[id(original)].force = twin.force
-                compilers.fit(copies[id(original)], self)
+                compilers.fit(copies[id(original)], self, extension.name)
             setattr(twin, name, copies[id(original)])
+        for name, keeper in vars(self._command).items():
+            # numpy's CCompilerOpt puts a spawn of its own on the compiler it keeps, while it tests flags.
+            kept = copies.get(id(getattr(keeper, "_ccompiler", None)))
+            if kept is not None:
+                setattr(twin, name, copy.copy(keeper))
+                getattr(twin, name)._ccompiler = kept
         if temporary is not None:
             twin.build_temp = temporary
         os.makedirs(twin.build_temp, exist_ok=True)
@@ -163,15 +172,30 @@ def private_folders(extensions, build_temp):
     Two extensions that compile one source write one object path; in a serial
     build the last one's stays there, and so it does here.
     """
-    owner = {}
-    for index, extension in enumerate(extensions):
-        for stem in _stems(extension):
-            owner[stem] = index
+    owner = _last_owners(extensions)
     folders = []
     for index, extension in enumerate(extensions):
         shared = any(owner[stem] != index for stem in _stems(extension))
         folders.append(os.path.join(build_temp, "extfarm", extension.name) if shared else None)
     return folders
+
+
+def _last_owners(extensions):
+    return {stem: index for index, extension in enumerate(extensions) for stem in _stems(extension)}
+
+
+def leave_as_plain(extensions, folders, build_temp):
+    """Copies out of each extension's own folder what a plain build would have left in build_temp."""
+    owner = {stem.lstrip("/"): index for stem, index in _last_owners(extensions).items()}
+    for index, top in enumerate(folders):
+        for folder, _, names in os.walk(top or ""):
+            for name in names:
+                path = os.path.join(folder, name)
+                relative = os.path.relpath(path, top)
+                if owner.get(os.path.splitext(relative)[0], index) == index:
+                    target = os.path.join(build_temp, relative)
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    shutil.copy2(path, target)
 
 
 def _stems(extension):

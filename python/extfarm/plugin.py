@@ -27,10 +27,11 @@ def finalize(dist):
         elif command == "build_py" and _copies_generated_files(dist, cython.pending_files()):
             cython.await_all()
         found = original(command)
-        if command != "build_ext":
+        derive = {"build_ext": farm_class, "build_clib": farm_library_class}.get(command)
+        if derive is None:
             return found
         if found not in wrapped:
-            wrapped[found] = farm_class(found)
+            wrapped[found] = derive(found)
         return wrapped[found]
 
     setattr(dist, _MARK, True)
@@ -51,11 +52,24 @@ def farm_class(build_ext):
         def _build_extensions_parallel(self):
             farm_build.build_all(self, super()._build_extensions_parallel)
 
-    FarmBuildExt.__name__ = build_ext.__name__
-    FarmBuildExt.__qualname__ = build_ext.__qualname__
-    FarmBuildExt.__module__ = build_ext.__module__
-    FarmBuildExt.__doc__ = build_ext.__doc__
-    return FarmBuildExt
+    return _under_the_name_of(build_ext, FarmBuildExt)
+
+
+def farm_library_class(build_clib):
+    """A subclass of the project's own build_clib whose compiles and archives run on the farm."""
+    from extfarm import library_build
+
+    class FarmBuildClib(build_clib):
+        def build_libraries(self, libraries):
+            library_build.build_all(self, lambda: super(FarmBuildClib, self).build_libraries(libraries))
+
+    return _under_the_name_of(build_clib, FarmBuildClib)
+
+
+def _under_the_name_of(original, derived):
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(derived, name, getattr(original, name))
+    return derived
 
 
 def _copies_generated_files(dist, files):
