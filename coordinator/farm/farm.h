@@ -16,6 +16,7 @@
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
+#include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/publication.h"
 #include "coordinator/farm/worker_directory.h"
 
@@ -30,6 +31,7 @@ struct FarmParts {
   DigestCache& digests;
   records::Records& records;
   BuildMemory& memory;
+  EarlierResults& earlier;
   const Clock& clock;
   reporting::BuildLog& log;
 };

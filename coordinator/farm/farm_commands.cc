@@ -39,12 +39,15 @@ void Farm::check_freshness(ActionId id) {
   Entry& entry = entries_.at(id);
   auto judgement = parts_.memory.judge(entry.action, entry.identity);
   if (force_) judgement.verdict = {false, "--force was given"};
-  parts_.memory.note(entry.action, entry.identity, judgement.verdict);
   if (judgement.verdict.fresh)
     entry.fresh_result = std::move(judgement.recorded);
-  else
-    parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
-  tell(scheduling::FreshnessChecked{id, judgement.verdict.fresh});
+  else if (!force_)
+    entry.fresh_result = parts_.earlier.restore(entry.action, entry.identity, judgement.fingerprint);
+  const bool is_restored = !judgement.verdict.fresh && entry.fresh_result.has_value();
+  parts_.memory.note(entry.action, entry.identity, judgement.verdict, is_restored);
+  parts_.log.restored += is_restored;
+  if (!entry.fresh_result) parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
+  tell(scheduling::FreshnessChecked{id, entry.fresh_result.has_value()});
 }
 
 void Farm::send_action(const scheduling::SendAction& send) {
@@ -101,7 +104,9 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       FARM_CHECK(result.has_value());
       message.stdout_bytes = result->stdout_bytes;
       message.stderr_bytes = result->stderr_bytes;
-      for (auto& [path, digest] : parts_.memory.files_of(*result)) published_[path] = digest;
+      for (const auto& output : parts_.memory.attestation_of(*result).outputs) {
+        if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
+      }
       break;
     }
     case Answer::kRunLocally:
@@ -177,7 +182,7 @@ void Farm::cancel_all() {
 void Farm::finish_log() {
   auto& log = parts_.log;
   const auto counts = scheduler_.counts();
-  log.fresh = counts.fresh;
+  log.fresh = counts.fresh - log.restored;
   log.failed = counts.failed;
   log.on_workers = counts.on_workers;
   log.retried = counts.retried;

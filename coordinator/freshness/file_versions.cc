@@ -50,6 +50,12 @@ std::optional<Digest> FileVersions::digest_now(Path& path) {
   return path.digest = digests_.digest(path.name);
 }
 
+Digest FileVersions::digest_now(const std::string& path) {
+  Path& known = paths_[index_of(path)];
+  look_at(known);
+  return known.stamp ? digest_now(known).value_or(Digest{}) : Digest{};
+}
+
 void FileVersions::note_stamp(VersionId id, const FileStamp& stamp) {
   Version& version = versions_[id];
   if (version.stamp == stamp || !is_settled(stamp)) return;

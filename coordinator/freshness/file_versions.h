@@ -41,6 +41,8 @@ class FileVersions {
   const Digest& digest(VersionId id) const { return versions_[id].digest; }
   std::uint32_t path_index(VersionId id) const { return versions_[id].path; }
   State state(VersionId);
+  // What lies at `path` now; zeros: nothing, or no file.
+  Digest digest_now(const std::string& path);
   // From now on every file is looked at again: others may have written.
   void look_again() { ++look_; }
   // This file was written.

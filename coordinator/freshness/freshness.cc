@@ -205,6 +205,18 @@ Recorded Judge::witness(const Action& action, const Digest& fingerprint, const A
   return out;
 }
 
+bool Judge::would_repeat(const Action& action, const Digest& fingerprint, const Attestation& result,
+                         const std::vector<std::string>& search_folders,
+                         const std::vector<std::uint64_t>& bystanders) {
+  for (const auto& input : result.inputs) {
+    if (versions_.digest_now(input.path) != input.digest) return false;
+  }
+  constexpr std::int64_t kBeforeAllFiles = 0;  // no file that lies here now was there: those that were are `bystanders`
+  Recorded then = witness(action, fingerprint, result, search_folders, kBeforeAllFiles);
+  then.bystanders = bystanders;
+  return reason_in_inputs(action, then).empty() && reason_in_search(action, then).empty();
+}
+
 void Judge::look_again() {
   versions_.look_again();
   searches_.look_again();

@@ -31,6 +31,10 @@ class Judge {
   // command; asked only when something is.
   Verdict judge(const Action&, const Digest& fingerprint, const Recorded* recorded,
                 const std::function<std::string()>& difference);
+  // Whether running the action now would read just what `result` has read.
+  // `bystanders`: as recorded with it.
+  bool would_repeat(const Action&, const Digest& fingerprint, const Attestation& result,
+                    const std::vector<std::string>& search_folders, const std::vector<std::uint64_t>& bystanders);
   // What to record of a result just published.  Files that changed their place
   // in the search since `started_ns` (realtime) are left for the next judgement.
   Recorded witness(const Action&, const Digest& fingerprint, const Attestation&,
@@ -42,6 +46,7 @@ class Judge {
   std::string shown(const std::string& path) const;
 
   FileVersions& versions() { return versions_; }
+  const FileVersions& versions() const { return versions_; }
   SearchOrder& searches() { return searches_; }
 
  private:

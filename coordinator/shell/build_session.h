@@ -42,11 +42,12 @@ class BuildSession {
   // with it.  Ends of processes other than the worker's go to `on_exit`, the
   // number of a signal that asks for the end to `on_signal`.
   void turn(const std::function<void(const ProcessExit&)>& on_exit, const std::function<void(int)>& on_signal);
-  // Lets the workers go.
+  // Lets the workers go, and waits until this build's results are in the store.
   void end();
 
  private:
   BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clock);
+  void open_store(const RunOptions&);
   BuildTree& tree_;
   Terminal& terminal_;
   const Clock& clock_;
@@ -56,7 +57,9 @@ class BuildSession {
   std::unique_ptr<WorkerDirectory> directory_;
   ProcessRunner runner_;
   EmbeddedWorker worker_{runner_};
+  std::unique_ptr<EarlierResults> earlier_;
   std::unique_ptr<Farm> farm_;
+  bool is_interrupted_ = false;
   int signals_ = -1, epoll_ = -1;
 };
 

@@ -57,7 +57,10 @@ void say_unknown(const records::Records& records, BuildMemory& memory, const std
 std::string last_build(const records::Records& records, const records::Identity& identity) {
   const auto build = records.last_build();
   const auto verdict = records.verdict(identity);
-  if (verdict && verdict->build == build) return "ran, because " + verdict->reason;
+  if (verdict && verdict->build == build) {
+    return verdict->is_restored ? "an earlier result was put in place, because " + verdict->reason
+                                : "ran, because " + verdict->reason;
+  }
   return records.was_fresh(build, identity) ? "up to date" : "did not ask for it";
 }
 

@@ -26,7 +26,8 @@ std::string plugin_folder() {
   return {};
 }
 
-std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket) {
+std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
+                                                                         const RunOptions& options) {
   std::vector<std::pair<std::string, std::string>> out;
   std::string python_path = plugin_folder();
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -34,7 +35,9 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
     const auto equals = text.find('=');
     if (equals == std::string::npos) continue;
     const auto name = text.substr(0, equals), value = text.substr(equals + 1);
-    if (name == "EXTFARM_SOCKET") continue;
+    if (name == "EXTFARM_SOCKET" || (name == "EXTFARM_JOBS" && options.local_slots > 0) ||
+        (name == "EXTFARM_QUIET" && options.quiet))
+      continue;
     if (name == "PYTHONPATH") {
       if (!value.empty()) python_path += (python_path.empty() ? "" : ":") + value;
       continue;
@@ -42,6 +45,9 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
+  // What a front end runs itself keeps to the same number.
+  if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
+  if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
   if (!python_path.empty()) out.emplace_back("PYTHONPATH", python_path);
   return out;
 }
@@ -80,7 +86,7 @@ int run_build(const RunOptions& options) {
   ProcessRequest request;
   request.program = program;
   request.argv = options.command;
-  request.environment = environment_for_command(session.socket());
+  request.environment = environment_for_command(session.socket(), options);
   request.cwd = options.project_root;
   request.capture_output = false;
   request.own_group = false;

@@ -189,7 +189,8 @@ Result<int> Verification::build_plain() {
 
 Result<int> Verification::build_on_farm() {
   auto options = options_.run;
-  options.force = true;  // what an earlier build left proves nothing of this one
+  options.force = true;  // what an earlier build left, here or in the store, proves nothing of this one
+  options.use_store = false;
   const auto began = MonotonicClock().now();
   farmed_.period.began = std::time(nullptr);
   farmed_.exit_code = run_build(options);

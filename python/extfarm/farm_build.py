@@ -11,17 +11,17 @@ import shutil
 import threading
 import time
 
-from extfarm import announcements, client, compiler as compilers, cython, running
+from extfarm import announcements, client, compiler as compilers, cython, own_coordinator, running
 
 
 def build_all(command, plain):
     """Builds `command.extensions`; calls `plain`, the project's own way, when there is no coordinator."""
-    if client.farm() is None:
+    began = time.monotonic()
+    if client.farm() is not None:
+        FarmBuild(command).run()
+    else:
         cython.await_all()
         plain()
-        return
-    began = time.monotonic()
-    FarmBuild(command).run()
     if os.environ.get("EXTFARM_QUIET") != "1":
         print(f"Total time spent compiling C/C++ extensions:  {time.monotonic() - began:.2f} seconds.", flush=True)
 
@@ -147,6 +147,7 @@ class FarmBuild:
     def _interrupt(self, reason):
         with self._lock:
             self._interrupted = True
+        own_coordinator.build_failed()
         cython.abandon()
         farm = client.farm()
         if farm is not None:
@@ -155,6 +156,7 @@ class FarmBuild:
     def _settle(self):
         if not self._errors:
             return
+        own_coordinator.build_failed()
         error = self._errors[min(self._errors)]
         if isinstance(error, running.Stopped) or type(error).__module__.startswith("Cython."):
             cython.abandon()
