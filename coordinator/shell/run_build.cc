@@ -101,7 +101,9 @@ int run_build(const RunOptions& options) {
   while (!exit_code) {
     session.turn(
         [&](const ProcessExit& exit) {
-          if (exit.id == *command) exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+          if (exit.id != *command) return;
+          exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+          log.command_cpu_seconds = seconds(exit.cpu_time);
         },
         [&](int signal) {
           if (!interrupted) interrupted = clock.now();

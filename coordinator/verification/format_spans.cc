@@ -4,8 +4,10 @@
 //   ar     bytes 16-27 of each member's header
 //   tar    bytes 136-147, and the sum at 148-155 that follows
 //   .pyc   bytes 8-11 when the flags say that it goes by the source's time (PEP 552)
-//   ELF    the descriptor of the GNU build-id note; the 16 digits that end LTO section names
+//   ELF    the descriptor of the GNU build-id note; the 16 digits that end LTO section names; the name of a
+//          temporary object in the symbol table
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "coordinator/verification/known_causes.h"
@@ -21,6 +23,7 @@ constexpr const char* kZip = "time of a zip member";
 constexpr const char* kAr = "time of an ar member";
 constexpr const char* kTar = "time of a tar member";
 constexpr const char* kPyc = "time of the source in a .pyc";
+constexpr const char* kTemporary = "name of the compiler's temporary file";
 constexpr const char* kLto = "-flto without -frandom-seed";
 
 std::uint64_t little_endian(std::string_view bytes, std::uint64_t at, int count) {
@@ -107,6 +110,19 @@ void add_lto_names(std::string_view bytes, std::vector<Span>& out) {
   }
 }
 
+// "ccXXXXXX.o", which the symbol table keeps when a link is given a source.
+void add_temporary_names(std::string_view bytes, std::vector<Span>& out) {
+  constexpr std::string_view kBefore("\0cc", 3), kAfter(".o\0", 3);
+  constexpr std::uint64_t kLetters = 6;
+  for (auto at = bytes.find(kBefore); at != std::string_view::npos; at = bytes.find(kBefore, at + 1)) {
+    const auto letters = at + kBefore.size();
+    if (!fits(bytes, letters, kLetters + kAfter.size()) || bytes.substr(letters + kLetters, kAfter.size()) != kAfter) continue;
+    const auto name = bytes.substr(letters, kLetters);
+    if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0; }))
+      out.push_back({letters, kLetters, kTemporary});
+  }
+}
+
 }  // namespace
 
 std::vector<Span> format_spans(const std::string& path, std::string_view bytes) {
@@ -120,6 +136,7 @@ std::vector<Span> format_spans(const std::string& path, std::string_view bytes) 
   if (bytes.starts_with("\x7f" "ELF") || bytes.starts_with("!<arch>\n")) {
     add_build_ids(bytes, out);
     add_lto_names(bytes, out);
+    add_temporary_names(bytes, out);
   }
   return out;
 }

@@ -6,14 +6,16 @@ be taken off again.
 """
 
 import concurrent.futures
+import contextlib
 import copy
 import inspect
 import os
 import shutil
 import subprocess
+import time
 import types
 
-from extfarm import client, commands, cython, numpy_compiler, running
+from extfarm import client, commands, cython, numpy_compiler, outside, running
 
 
 def is_compiler(value):
@@ -111,8 +113,8 @@ def _execute(build, argv, resolved, environ, plain):
     """Runs one command on the farm, or by `plain` when it is none of the farm's.  Returns its exit code."""
     command = _read(build, resolved)
     if command.kind is None:
-        _count_local(build, command)
-        plain()
+        with _counted(build, command):
+            plain()
         return 0
     try:
         answer = _ask(build, command, resolved, environ)
@@ -133,8 +135,8 @@ def _execute_quietly(build, cmd, environ):
     argv = _words(cmd)
     command = _read(build, argv)
     if command.kind is None:
-        _count_local(build, command)
-        done = subprocess.run(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        with _counted(build, command):
+            done = subprocess.run(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         return client.Answer("built" if done.returncode == 0 else "failed", done.returncode, done.stdout, done.stderr)
     answer = _ask(build, command, argv, environ)
     if answer.result != "fresh":
@@ -149,11 +151,18 @@ def _read(build, argv):
     return command
 
 
-def _count_local(build, command):
+@contextlib.contextmanager
+def _counted(build, command):
+    """Around a command that runs here because of what it is."""
     build.ran_something()
-    farm = client.farm()
-    if farm is not None:
-        farm.count_local("other", command.reason)
+    began = time.monotonic()
+    try:
+        with outside.ours():
+            yield
+    finally:
+        farm = client.farm()
+        if farm is not None:
+            farm.count_local("other", command.reason, time.monotonic() - began)
 
 
 def _ask(build, command, argv, environ):

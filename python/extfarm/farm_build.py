@@ -7,11 +7,10 @@ distutils does with a failure.  Refuses to know sockets and command lines.
 import contextlib
 import copy
 import os
-import shutil
 import threading
 import time
 
-from extfarm import announcements, client, compiler as compilers, cython, own_coordinator, running
+from extfarm import announcements, client, compiler as compilers, cython, kept_apart, own_coordinator, running
 
 
 def build_all(command, plain):
@@ -41,7 +40,7 @@ class FarmBuild:
 
     def run(self):
         attributes = {name: value for name, value in vars(self._command).items() if compilers.is_compiler(value)}
-        temporaries = private_folders(self._extensions, self._command.build_temp)
+        temporaries = kept_apart.private_folders(self._extensions, self._command.build_temp)
         after = predecessors(self._command, self._extensions)
         clones = [self._clone(attributes, temporary, extension)
                   for temporary, extension in zip(temporaries, self._extensions)]
@@ -62,7 +61,7 @@ class FarmBuild:
         finally:
             for unfit in undo:
                 unfit()
-        leave_as_plain(self._extensions, temporaries, self._command.build_temp)
+        kept_apart.leave_as_plain(self._extensions, temporaries, self._command.build_temp)
         self._settle()
 
     def group(self):
@@ -168,42 +167,6 @@ def _has_own_steps(extension):
     return any(os.fspath(source).endswith(".i") for source in extension.sources or ())
 
 
-def private_folders(extensions, build_temp):
-    """For each extension, the build_temp of its own that it needs, or None.
-
-    Two extensions that compile one source write one object path; in a serial
-    build the last one's stays there, and so it does here.
-    """
-    owner = _last_owners(extensions)
-    folders = []
-    for index, extension in enumerate(extensions):
-        shared = any(owner[stem] != index for stem in _stems(extension))
-        folders.append(os.path.join(build_temp, "extfarm", extension.name) if shared else None)
-    return folders
-
-
-def _last_owners(extensions):
-    return {stem: index for index, extension in enumerate(extensions) for stem in _stems(extension)}
-
-
-def leave_as_plain(extensions, folders, build_temp):
-    """Copies out of each extension's own folder what a plain build would have left in build_temp."""
-    owner = {stem.lstrip("/"): index for stem, index in _last_owners(extensions).items()}
-    for index, top in enumerate(folders):
-        for folder, _, names in os.walk(top or ""):
-            for name in names:
-                path = os.path.join(folder, name)
-                relative = os.path.relpath(path, top)
-                if owner.get(os.path.splitext(relative)[0], index) == index:
-                    target = os.path.join(build_temp, relative)
-                    os.makedirs(os.path.dirname(target), exist_ok=True)
-                    shutil.copy2(path, target)
-
-
-def _stems(extension):
-    return {os.path.splitext(os.path.normpath(os.fspath(source)))[0] for source in extension.sources or ()}
-
-
 def predecessors(command, extensions):
     """For each extension, the indices of the earlier ones whose output it names."""
     outputs = [_outputs(command, extension) for extension in extensions]
@@ -222,7 +185,7 @@ def _outputs(command, extension):
     """The files an extension makes, and the names by which a linker would look for it."""
     library = os.path.abspath(command.get_ext_fullpath(extension.name))
     paths = {library}
-    for stem in _stems(extension):
+    for stem in kept_apart.stems(extension):
         paths.add(os.path.abspath(os.path.join(command.build_temp, stem.lstrip("/") + ".o")))
     name = os.path.basename(library).split(".")[0]
     return paths, {name, name[3:] if name.startswith("lib") else name, extension.name}

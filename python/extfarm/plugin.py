@@ -34,6 +34,9 @@ def finalize(dist):
             wrapped[found] = derive(found)
         return wrapped[found]
 
+    from extfarm import outside
+
+    outside.watch()
     setattr(dist, _MARK, True)
     dist.get_command_class = get_command_class
 

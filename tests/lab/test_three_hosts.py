@@ -15,10 +15,11 @@ MODULES = ["Cython.Plex.Scanners", "Cython.Plex.Actions", "Cython.Plex.Machines"
 # Every field of the document, with the type that scripts rely on.
 FIELDS = {
     "schema": int, "status": str, "exit_code": int,
-    "actions": {"total": int, "fresh": int, "on_workers": int, "passed_through": int, "failed": int, "retried": int,
+    "actions": {"total": int, "fresh": int, "restored": int, "on_workers": int, "passed_through": int, "failed": int, "retried": int,
                 "backups": int},
-    "seconds": {"wall": float, "run_total": float, "critical_path": float, "lower_bound": float},
-    "efficiency": float, "slots": int, "coordinator_cpu_seconds": float, "bytes_returned": int,
+    "seconds": {"wall": float, "run_total": float, "critical_path": float, "lower_bound": float, "local": float,
+                "probes": float, "command_cpu": float},
+    "farmed_share": float, "local": list, "efficiency": float, "slots": int, "coordinator_cpu_seconds": float, "bytes_returned": int,
     "dispatch_ms": {"p50": float, "p99": float}, "rejected": {"inputs_differ": int, "toolchain_differs": int},
     "workers": [{"id": str, "host": str, "slots": int, "actions": int, "run_seconds": float, "quarantined": bool}]}
 

@@ -68,6 +68,13 @@ TEST_F(KnownCauses, TheNamesOfLtoSectionsAreChance) {
   EXPECT_THAT(causes("a.o", head + "97355e5a" + '\0', head + "d3b5f9ab" + '\0'), IsEmpty());
 }
 
+TEST_F(KnownCauses, TheNameOfATemporaryObjectInTheSymbolTableIsChance) {
+  const std::string head("\x7f" "ELF.\0cc", 8), tail(".o\0", 3);
+  EXPECT_THAT(causes("a.so", head + "LOKTD1" + tail, head + "Xgb4zQ" + tail),
+              ElementsAre("name of the compiler's temporary file"));
+  EXPECT_THAT(causes("a.so", head + "LOKT/1" + tail, head + "Xgb4/Q" + tail), IsEmpty());
+}
+
 TEST_F(KnownCauses, AStampOfCoverageIsKnownByItsGcno) {
   const std::string left("oncg*22BAAAA....", 16), right("oncg*22BBBBB....", 16);
   EXPECT_THAT(causes("a.gcno", left, right), ElementsAre("--coverage's stamp"));
