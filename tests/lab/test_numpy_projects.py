@@ -82,7 +82,7 @@ FILES = {
 }
 
 
-class NumpyDistutils(OneMachine):
+class NumpyProjects(OneMachine):
     def verify(self, *command):
         return self.run_command(program("extfarm"), "verify", "--rendezvous", self.path("none"), "--scratch", self.top,
                                 "-v", "--", "/usr/bin/python3", "setup.py", *command)
