@@ -3,9 +3,12 @@
 // The same code runs on both hosts, so that equal digests mean equal bytes.
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "common/base/result.h"
+#include "common/compiler/driver_answers.h"
 #include "common/model/toolchain.h"
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
@@ -20,10 +23,18 @@ class ToolchainProbe {
   // Errors: kNotFound when the driver is absent, with its path.
   Result<Toolchain> probe(const ToolchainSpec&);
 
+  // What drivers answered, with digests of what they named: bytes for
+  // restore() in a later process, which then asks a driver only when its answer may be
+  // another.  Empty when nothing was asked since restore().
+  std::string take_answers();
+  // Bytes that cannot be read are no error: the drivers are asked.
+  void restore(std::string_view bytes);
+
  private:
   ProcessRunner& runner_;
   DigestCache& digests_;
-  std::unordered_map<std::string, std::vector<std::pair<std::string, std::string>>> component_paths_;
+  std::unordered_map<std::string, DriverAnswers> answers_;  // by driver and its digest
+  bool has_asked_ = false;
 };
 
 }  // namespace extfarm

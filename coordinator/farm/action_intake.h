@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <variant>
 
 #include "common/compiler/toolchain_probe.h"
@@ -26,6 +27,13 @@ class ActionIntake {
   // Why it cannot go to a worker comes in `local_reason`, empty when it can.
   Action describe(const front_door::SubmitRequest&, std::vector<std::pair<std::string, std::string>> environment,
                   std::string& local_reason);
+  // From now on a tool is looked for once, until forget_tools(): for many
+  // requests of one moment.
+  void remember_tools() { remembers_tools_ = true; }
+  void forget_tools() {
+    remembers_tools_ = false;
+    tools_.clear();
+  }
   // The action has everything but its id and pinned inputs.
   std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
   // A stable name across builds: kind, cwd and main output.
@@ -34,10 +42,19 @@ class ActionIntake {
   static double guess_seconds(const Action&);
 
  private:
+  struct Tool {
+    std::string program;  // empty: there is none
+    Digest toolchain;
+    std::string local_reason;
+  };
+  const Tool& tool_of(const Action&);
+  Tool look_for_tool(const Action&);
   std::string add_places(Action&) const;  // why it stays local, or empty
 
   std::string root_;
   ToolchainProbe& probe_;
+  bool remembers_tools_ = false;
+  std::unordered_map<std::string, Tool> tools_;
 };
 
 }  // namespace extfarm

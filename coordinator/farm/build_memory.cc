@@ -117,6 +117,14 @@ Attestation BuildMemory::attestation_of(const Recorded& recorded) const {
   return out;
 }
 
+bool BuildMemory::has_made(const Recorded& recorded, const std::vector<std::string>& paths) {
+  const auto& versions = judge_.versions();
+  return std::all_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    return std::any_of(recorded.outputs.begin(), recorded.outputs.end(),
+                       [&](const auto& output) { return versions.path(output.version) == path; });
+  });
+}
+
 void BuildMemory::save() {
   for (const auto& version : judge_.versions().take_unsaved())
     records_.set_file(version.id, version.path, freshness::encode(version));

@@ -47,6 +47,8 @@ class BuildMemory {
   void look_again() { judge_.look_again(); }
   // What a recorded result has read and written.
   Attestation attestation_of(const freshness::Recorded&) const;
+  // Whether the result has each of these files.
+  bool has_made(const freshness::Recorded&, const std::vector<std::string>& paths);
   void save();
   void end_build();
   std::string shown(const std::string& path) const { return judge_.shown(path); }

@@ -53,6 +53,8 @@ class Farm {
   Duration time_to_wait() const;
   // Every action still waited for is answered as cancelled, every lease revoked.
   void cancel_all();
+  // The same for what no worker has begun; what runs goes on to its end.
+  void cancel_waiting();
   void finish_log();
   scheduling::Scheduler::Counts counts() const { return scheduler_.counts(); }
   // Titles of what runs now, longest first, with seconds.

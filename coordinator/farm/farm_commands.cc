@@ -179,6 +179,16 @@ void Farm::cancel_all() {
   parts_.directory.say_goodbye();
 }
 
+void Farm::cancel_waiting() {
+  std::set<ActionId> running;
+  for (const auto& [lease, attempt] : attempts_) running.insert(attempt.action);
+  std::vector<ActionId> waiting;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.answered && !running.contains(id)) waiting.push_back(id);
+  }
+  for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
+}
+
 void Farm::finish_log() {
   auto& log = parts_.log;
   const auto counts = scheduler_.counts();

@@ -13,6 +13,8 @@
 namespace extfarm {
 namespace {
 
+constexpr Duration kPatienceWithOwnWorker = std::chrono::seconds(20);  // it starts in 50 ms on an idle host
+
 int block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -78,6 +80,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   if (options.local_slots > 0) {
     if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder); !started)
       terminal.warn(started.error().message);
+    s.worker_started_ = clock.now();
   }
   s.open_store(options);
   s.farm_ = std::make_unique<Farm>(
@@ -91,6 +94,11 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
     ::epoll_ctl(s.epoll_, EPOLL_CTL_ADD, fd, &event);
   }
   return session;
+}
+
+bool BuildSession::is_awaiting_worker() const {
+  return worker_.id() && !worker_is_gone_ && !directory_->has_usable() &&
+         clock_.now() - worker_started_ < kPatienceWithOwnWorker;
 }
 
 void BuildSession::open_store(const RunOptions& options) {
@@ -125,10 +133,12 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   tree_.lock->touch();
   farm_->turn();
   for (const auto& exit : runner_.take_exits()) {
-    if (!worker_.id() || exit.id != *worker_.id())
+    if (!worker_.id() || exit.id != *worker_.id()) {
       on_exit(exit);
-    else
+    } else {
+      worker_is_gone_ = true;
       terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
+    }
   }
   terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
 }

@@ -12,6 +12,8 @@ namespace extfarm {
 namespace {
 
 constexpr std::size_t kExamples = 3;
+// Which command and environment the next build will ask for, only the build itself can tell.
+constexpr const char* kFresh = "up to date, if it is asked for as before";
 
 struct Found {
   records::Identity identity;
@@ -91,7 +93,7 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
       if (const auto toolchain = probe.probe(action.toolchain)) {
         action.toolchain_digest = toolchain->digest;
         const auto verdict = memory.judge(action, identity).verdict;
-        now = verdict.fresh ? "up to date" : "would run, because " + verdict.reason;
+        now = verdict.fresh ? kFresh : "would run, because " + verdict.reason;
       } else {
         now = "would fail: " + toolchain.error().message;
       }

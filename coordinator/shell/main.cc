@@ -126,7 +126,7 @@ int main(int argc, char** argv) {
   verification->add_option("--scratch", verify_options.scratch, "Where the plain build's copy is made; default: TMPDIR or /tmp");
   verification->add_flag("--keep", verify_options.keep, "Leave the plain build's files there");
   std::string manifest, database;
-  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it");
+  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it; - is standard input");
   build->add_option("--compdb", database, "The graph as a compilation database, such as compile_commands.json")
       ->excludes("--manifest");
   build->add_flag("-k,--keep-going", options.keep_going, "Go on with what does not depend on a step that failed");
@@ -152,6 +152,7 @@ int main(int argc, char** argv) {
   if (run->parsed() && front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
 
   options.graph_file = manifest.empty() ? database : manifest;
+  if (options.graph_file == "-") options.graph_file = "/dev/stdin";
   options.is_compilation_database = manifest.empty();
   if (build->parsed() && options.graph_file.empty()) {
     std::fprintf(stderr, "extfarm: name the graph: extfarm build --manifest FILE, or --compdb FILE\n");

@@ -6,6 +6,7 @@ distutils does with a failure.  Refuses to know sockets and command lines.
 
 import contextlib
 import copy
+import filecmp
 import os
 import threading
 import time
@@ -23,6 +24,15 @@ def build_all(command, plain):
         plain()
     if os.environ.get("EXTFARM_QUIET") != "1":
         print(f"Total time spent compiling C/C++ extensions:  {time.monotonic() - began:.2f} seconds.", flush=True)
+
+
+def is_newer_with_other_bytes(copied, original):
+    """Whether a copy that distutils would take for up to date is none.  False when one of them is missing."""
+    try:
+        return (os.stat(copied).st_mtime_ns >= os.stat(original).st_mtime_ns
+                and not filecmp.cmp(copied, original, shallow=False))
+    except FileNotFoundError:
+        return False
 
 
 class FarmBuild:

@@ -74,13 +74,14 @@ class Source:
 
 @dataclasses.dataclass
 class Module:
-    """pkg/`name`.pyx, its .pxd if `declares`; a number each for the two of them."""
+    """pkg/`name`.pyx and, if it `has_pxd`, its .pxd; a number each.  `shares` a function with other modules."""
     name: str
     number: int
     cimports: typing.List[str] = dataclasses.field(default_factory=list)
     includes: typing.List[str] = dataclasses.field(default_factory=list)   # .pxi
     externs: typing.List[str] = dataclasses.field(default_factory=list)    # C headers
-    declares: bool = False
+    shares: bool = False
+    has_pxd: bool = False
     declared: int = 1
     directive: str = ""
     comment: str = ""
@@ -100,7 +101,7 @@ class Module:
         lines += [f'include "{name}"' for name in self.includes]
         for name in self.externs:
             lines += [f'cdef extern from "{name}":', f"    int {name[:-2]}_value()"]
-        if self.declares:
+        if self.shares:
             lines += [f"cdef int {self.name}_shared(int x) except -1:", "    return x"]
         lines += ["def number(int x):", f"    return x + {self.number}"
                   + "".join(f" + {name}_shared(x) + {name.upper()}_BASE" for name in self.cimports)
@@ -109,8 +110,8 @@ class Module:
         return "\n".join(lines) + "\n"
 
     def pxd_text(self):
-        return (f"# {self.declared // 2}\ncdef enum:\n    {self.name.upper()}_BASE = {self.declared}\n"
-                f"cdef int {self.name}_shared(int x) except -1\n")
+        return (f"cdef enum:\n    {self.name.upper()}_BASE = {self.declared}\n"
+                + (f"cdef int {self.name}_shared(int x) except -1\n" if self.shares else ""))
 
 
 @dataclasses.dataclass
@@ -161,7 +162,7 @@ class Project:
         out.update((source.path, source.text()) for source in self.sources.values())
         for module in self.modules.values():
             out[module.path] = module.text()
-            if module.declares:
+            if module.has_pxd:
                 out[module.pxd] = module.pxd_text()
         for name, number in self.constants.items():
             out["pkg/" + name] = f"DEF {name[:-4].upper()} = {number}\n"
@@ -199,7 +200,7 @@ def first_project(rng):
         extension.sources.append(more.path)
     project.constants = {"sizes.pxi": 7, "limits.pxi": 3}
     for number, name in enumerate(("base", "tree", "heap", "graph", "text", "wave", "grid")):
-        module = Module(name, rng.randrange(9), declares=number < 3)
+        module = Module(name, rng.randrange(9), shares=number < 3, has_pxd=number < 3)
         module.cimports = [("base",), ("tree",), ("base", "heap")][number % 3][:number] if number > 2 else []
         module.cimports = list(module.cimports) + (["base"] if number == 1 else [])
         module.includes = [("sizes.pxi", "limits.pxi")[number % 2]] if number % 3 != 2 else []

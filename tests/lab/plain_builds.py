@@ -258,12 +258,22 @@ def _compiler(environment):
     return list(compiler.compiler_so) + [f"-I{sysconfig.get_path('include')}"]
 
 
+def _namespace():
+    return ["unshare", "--mount", "--fork", "--kill-child"] + (
+        ["--user", "--map-root-user"] if os.geteuid() else [])
+
+
+def why_not():
+    """Why there can be no such copy here, or None."""
+    tried = subprocess.run([*_namespace(), "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return f"no mount namespace: {tried.stderr.strip()}" if tried.returncode else None
+
+
 class PlainBuilds:
     """The oracle's process, seen from outside.  `copy`: an empty folder for its tree, to be seen at `tree`."""
 
     def __init__(self, copy, tree, environment):
-        names = ["--mount", "--fork", "--kill-child"] + (["--user", "--map-root-user"] if os.getuid() else [])
-        self._process = subprocess.Popen(["unshare", *names, sys.executable, os.path.abspath(__file__), copy, tree],
+        self._process = subprocess.Popen([*_namespace(), sys.executable, os.path.abspath(__file__), copy, tree],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
     def start(self, project, whole):

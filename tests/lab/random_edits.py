@@ -88,7 +88,7 @@ class Edits:
         return f"number in {item.path}: {item.number}"
 
     def declaration(self, rng, step):
-        item = rng.choice([module for module in step.project.modules.values() if module.declares])
+        item = rng.choice([module for module in step.project.modules.values() if module.has_pxd])
         item.declared = rng.randrange(10)
         return f"number in {item.pxd}: {item.declared}"
 
@@ -126,8 +126,8 @@ class Edits:
 
     def own_pxd(self, rng, step):
         item = rng.choice([m for m in step.project.modules.values() if m.name not in ("base", "tree", "heap")])
-        item.declares = not item.declares
-        return f"{item.pxd} " + ("comes to be" if item.declares else "is deleted")
+        item.has_pxd = not item.has_pxd
+        return f"{item.pxd} " + ("comes to be" if item.has_pxd else "is deleted")
 
     def extern(self, rng, step):
         item = rng.choice(list(step.project.modules.values()))

@@ -121,6 +121,17 @@ TEST_F(FreshnessTest, AChangedInputIsNamed) {
   EXPECT_EQ(reason(), "a.h changed");
 }
 
+TEST_F(FreshnessTest, AnInputWrittenSinceTheCommandStartedHasChangedUnlessThisBuildMadeIt) {
+  Attestation attestation;
+  attestation.inputs = {{root_ + "/a.h", digest_of("header")}};
+  action_.inputs.clear();
+  recorded_ = judge_->witness(action_, fingerprint_of(action_), attestation, {}, 0);
+  EXPECT_EQ(reason(), "a.h changed");
+  action_.pinned = {{root_ + "/a.h", digest_of("header")}};
+  recorded_ = judge_->witness(action_, fingerprint_of(action_), attestation, {}, 0);
+  EXPECT_EQ(reason(), "up to date");
+}
+
 TEST_F(FreshnessTest, AMissingInputIsNamed) {
   fs::remove(root_ + "/a.h");
   EXPECT_EQ(reason(), "a.h is gone");
