@@ -5,7 +5,7 @@ Knows build_clib.  Refuses to know sockets and command lines.
 
 import contextlib
 
-from extfarm import client, compiler as compilers
+from extfarm import client, compiler as compilers, numpy_compiler
 
 
 def build_all(command, plain):
@@ -17,7 +17,8 @@ def build_all(command, plain):
     originals = {id(value): value for value in vars(command).values() if compilers.is_compiler(value)}
     undo = [compilers.fit(original, build) for original in originals.values()]
     try:
-        plain()
+        with numpy_compiler.fitting_new_fortran(lambda made: compilers.fit(made, build)):
+            plain()
     finally:
         for unfit in undo:
             unfit()

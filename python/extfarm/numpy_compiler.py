@@ -6,6 +6,7 @@ their module's names in which a few stand for ours; the module itself is not
 touched.  Refuses to know the socket and the command lines.
 """
 
+import contextlib
 import subprocess
 import sys
 import types
@@ -49,6 +50,28 @@ def unfit(compiler, saved):
     compiler.__class__, spawn = saved
     if spawn is not None:
         compiler.spawn = spawn
+
+
+@contextlib.contextmanager
+def fitting_new_fortran(fit_one):
+    """Within it, numpy's Fortran compilers are fitted as they are made: build_clib makes one for a library of other flags."""
+    module = sys.modules.get("numpy.distutils.fcompiler")
+    if module is None:
+        yield
+        return
+    plain = module.new_fcompiler
+
+    def new_fcompiler(*args, **named):
+        made = plain(*args, **named)
+        if made is not None and is_numpy(made):
+            fit_one(made)
+        return made
+
+    module.new_fcompiler = new_fcompiler
+    try:
+        yield
+    finally:
+        module.new_fcompiler = plain
 
 
 def _is_replaced(compiler, name, function):

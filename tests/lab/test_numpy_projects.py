@@ -40,6 +40,7 @@ def configuration(parent_package="", top_path=None):
     config = Configuration("p", parent_package, top_path)
     configuration.config = config
     config.add_library("modules", sources=["m_one.f90", "m_two.f90", "plain.f"])
+    config.add_library("careful", sources=["careful.f"], config_fc={"noopt": (__file__, 1)})
     config.add_library("mixed", sources=["c1.c", "c2.cpp"])
     config.add_extension("fortran", sources=["m_four.f90", "m_three.f90"], libraries=["modules"])
     config.add_extension("cext", sources=["cext.c", generate], libraries=["mixed"], define_macros=[("WHO", "1")])
@@ -66,6 +67,7 @@ FILES = {
     "m_one.f90": "module m_one\n  integer, parameter :: answer = 42\nend module\n",
     "m_two.f90": "module m_two\n  use m_one\n  integer, parameter :: twice = 2 * answer\nend module\n",
     "plain.f": "      subroutine plainf(x)\n      double precision x\n      x = x + 1\n      end\n",
+    "careful.f": "      subroutine careful(x)\n      double precision x\n      x = x / 3\n      end\n",
     "m_four.f90": "module m_four\n  integer, parameter :: half = 21\nend module\n",
     "m_three.f90": "module m_three\ncontains\n  subroutine three(x)\n    use m_four\n    real(8), intent(out) :: x\n"
                    "    x = half\n  end subroutine\nend module\n",
@@ -94,7 +96,7 @@ class NumpyProjects(OneMachine):
         self.assertRegex(done.stdout, r"unexplained +0\n")
         farmed = [line.split()[2] for line in done.stderr.splitlines() if line.startswith("[") and " compile " in line]
         names = sorted(os.path.basename(path) for path in farmed)
-        for name in ("m_one.o", "m_two.o", "m_three.o", "m_four.o", "plain.o", "c1.o", "c2.o", "templ.o",
+        for name in ("m_one.o", "m_two.o", "m_three.o", "m_four.o", "plain.o", "careful.o", "c1.o", "c2.o", "templ.o",
                      "sum.dispatch.o", "sum.dispatch.avx2.o"):
             self.assertIn(name, names)
         self.assertEqual(names.count("shared.o"), 2, "once for each set of macros")
