@@ -4,7 +4,7 @@ objects, version maps, probes, and what a project's own Fortran and C++ compiler
 import os
 import unittest
 
-from farm import last_build, program
+from farm import last_build
 from one_machine import OneMachine
 
 SETUP = """import os
@@ -86,8 +86,7 @@ FILES = {
 
 class NumpyProjects(OneMachine):
     def verify(self, *command):
-        return self.run_command(program("extfarm"), "verify", "--rendezvous", self.path("none"), "--scratch", self.top,
-                                "-v", "--", "/usr/bin/python3", "setup.py", *command)
+        return self.verify_build("--rendezvous", self.path("none"), "-v", command=("/usr/bin/python3", "setup.py", *command))
 
     def test_every_kind_of_step_is_farmed_and_the_same(self):
         self.lay_out(FILES)

@@ -75,6 +75,15 @@ class ThreeHosts(unittest.TestCase):
         self.check_pipeline(spans(self.folder))
         print(build.output()[-900:])
 
+    def test_a_verification_on_a_worker_of_another_host(self):
+        lay_out_cython(self.folder, *MODULES[:2])
+        start_worker(self.lab["one"], 2)
+        done = self.lab["head"].run(program("extfarm"), "verify", "--local", "0", "--", *BUILD, cwd=PROJECT)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("The same, to the byte.", done.stdout)
+        told = last_build(self.folder)
+        self.assertEqual((told["actions"]["on_workers"], told["workers"][0]["host"]), (6, "one"))
+
     def check_figures(self, told, late):
         self.assertEqual(shape(told, FIELDS), FIELDS)
         self.assertEqual((told["schema"], told["status"], told["exit_code"]), (1, "ok", 0))

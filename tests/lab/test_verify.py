@@ -51,9 +51,8 @@ class Verify(OneMachine):
         super().setUp()
         self.home("scratch")
 
-    def verify(self, *options, command=BUILD, **variables):
-        return self.run_command(program("extfarm"), "verify", "--rendezvous", self.path("none"), "--scratch",
-                                self.path("scratch"), *options, "--", *command, **variables)
+    def verify(self, *options, **variables):
+        return self.verify_build("--rendezvous", self.path("none"), *options, **variables)
 
     def counts(self, done):
         found = re.search(r"identical +(\d+)\n +known causes +(\d+)\n +unexplained +(\d+)\n", done.stdout)
