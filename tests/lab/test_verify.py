@@ -120,6 +120,16 @@ class Verify(OneMachine):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"both\.o +an extension's own object")
 
+    def test_another_folder_that_the_command_writes_to_is_kept_apart_and_compared(self):
+        self.lay_out(c_project("one"))
+        other = self.home("other folder")
+        # Refuses to run where it has run before, as the farmed build would if the plain one had written there.
+        once = ("/bin/sh", "-c", 'test ! -e "$1/made" && echo 1 > "$1/made" && echo 1 > here', "sh", other)
+        done = self.verify("--also", other, command=once)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.counts(done), (2, 0, 0), done.stdout)
+        self.assertEqual(self.verify(command=once).returncode, 1, "it has run there now")
+
     def test_a_command_that_writes_nothing_is_not_called_the_same(self):
         self.lay_out(c_project("one"))
         done = self.verify(command=("/bin/true",))
