@@ -91,6 +91,27 @@ def _is_asked_for():
         variables("EXTFARM_SOCKET") or variables("EXTFARM") == "1" or variables("SAGE_PARALLEL_DIST"))
 
 
+def _count_cython_command():
+    """A process that is the cython command itself, as numpy and scipy start it, tells at its end that it ran here."""
+    words = getattr(sys, "orig_argv", [])[1:3]
+    name = words[1] if words[:1] == ["-m"] and len(words) > 1 else os.path.basename(words[0]) if words else ""
+    if name not in ("cython", "cython3", "Cython"):
+        return
+    import atexit
+    import time
+
+    def count():
+        from extfarm import client
+
+        farm = client.farm()
+        if farm is not None:
+            farm.count_local("cythonize", "cython as a command of its own", time.process_time())
+
+    atexit.register(count)
+
+
 if _is_asked_for():
     sys.meta_path.insert(0, _Finder)
+    if os.environ.get("EXTFARM_SOCKET"):
+        _count_cython_command()
 _run_next()

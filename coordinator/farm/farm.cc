@@ -70,8 +70,12 @@ void Farm::read_door() {
       submit(submitted->request,
              [this, connection](const auto& message) { parts_.door.answer(connection, message); }, connection);
     } else if (const auto* local = std::get_if<front_door::RanLocally>(&event)) {
-      ++parts_.log.passed_through;
-      ++parts_.log.local_reasons[local->request.reason];
+      const auto& request = local->request;
+      if (!request.was_answered) {
+        ++parts_.log.passed_through;
+        ++parts_.log.local_reasons[request.reason];
+      }
+      parts_.log.local_seconds[request.reason] += request.seconds;
     } else {
       const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
       std::vector<ActionId> orphans;

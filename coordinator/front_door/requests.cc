@@ -66,7 +66,12 @@ Result<Request> parse_request(std::string_view line) {
       return HelloRequest{object.at("version").get<std::uint32_t>(), object.value("client", ""),
                           environment_from(object.at("environment"))};
     }
-    if (op == "local") return LocalRequest{object.value("kind", "other"), object.value("reason", "")};
+    if (op == "local") {
+      const double seconds = object.value("seconds", 0.0);
+      if (seconds < 0) return failure(ErrorCode::kMalformed, "\"seconds\" is below 0");
+      return LocalRequest{object.value("kind", "other"), object.value("reason", ""), seconds,
+                          object.value("answered", false)};
+    }
     return failure(ErrorCode::kMalformed, "unknown \"op\": " + op);
   } catch (const std::exception& e) {
     return failure(ErrorCode::kMalformed, std::string("cannot read the request: ") + e.what());

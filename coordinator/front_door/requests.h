@@ -37,6 +37,8 @@ struct SubmitRequest {
 };
 struct LocalRequest {
   std::string kind, reason;
+  double seconds = 0;         // how long it took; 0 when that is not known
+  bool was_answered = false;  // the coordinator had said so itself, and has counted it
 };
 using Request = std::variant<HelloRequest, SubmitRequest, LocalRequest>;
 

@@ -64,6 +64,8 @@ struct BuildLog {
   std::vector<LoggedCompile> compiles;  // all that were asked for, run or not
   std::uint64_t fresh_here = 0;         // up to date among those that never go to a worker
   std::map<std::string, std::uint64_t> local_reasons;  // why something ran locally → how often
+  std::map<std::string, double> local_seconds;  // by the same reasons, of the commands that told
+  double command_cpu_seconds = 0;  // of the build's command with all its children, whatever they did
   std::map<std::string, std::string> rebuilt_reasons;  // title → verdict reason
 };
 
@@ -89,6 +91,9 @@ struct Figures {
   double critical_path = 0;  // longest chain by `after`
   double lower_bound = 0;    // max(work / slots, longest chain, memory × time / memory), each by the hosts' speeds
   double efficiency = 0;     // lower_bound / farm_wall; 1 when nothing ran
+  double local = 0;          // seconds that ran here and were no probe, as far as they are known
+  double probes = 0;         // seconds of a build's questions to its compiler, likewise
+  double farmed_share = 0;   // run_total / (run_total + local); 1 when nothing ran
   std::uint32_t slots = 0;
   double dispatch_p50_ms = 0, dispatch_p99_ms = 0;
   SlotTime slot_time;

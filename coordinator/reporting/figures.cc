@@ -133,6 +133,8 @@ Figures figures_of(const BuildLog& log) {
   out.lower_bound = lower_bound_of(log);
   const bool ran = out.run_total > 0 && out.farm_wall > 0;
   out.efficiency = ran ? std::min(1.0, out.lower_bound / out.farm_wall) : 1;
+  for (const auto& [reason, seconds] : log.local_seconds) (reason == "probe" ? out.probes : out.local) += seconds;
+  out.farmed_share = out.run_total + out.local > 0 ? out.run_total / (out.run_total + out.local) : 1;
   out.dispatch_p50_ms = percentile(log.dispatch_ms, 0.50);
   out.dispatch_p99_ms = percentile(log.dispatch_ms, 0.99);
   out.slot_time = slot_time_of(log, out.slots * out.lower_bound);

@@ -28,7 +28,18 @@ std::string last_build_json(const BuildLog& log) {
   out["seconds"] = {{"wall", figures.wall},
                     {"run_total", figures.run_total},
                     {"critical_path", figures.critical_path},
-                    {"lower_bound", figures.lower_bound}};
+                    {"lower_bound", figures.lower_bound},
+                    {"local", figures.local},
+                    {"probes", figures.probes},
+                    {"command_cpu", log.command_cpu_seconds}};
+  out["farmed_share"] = figures.farmed_share;
+  out["local"] = ordered_json::array();
+  for (const auto& [reason, count] : log.local_reasons) {
+    const auto seconds = log.local_seconds.find(reason);
+    out["local"].push_back({{"reason", reason},
+                            {"count", count},
+                            {"seconds", seconds != log.local_seconds.end() ? seconds->second : 0.0}});
+  }
   out["efficiency"] = figures.efficiency;
   const SlotTime& time = figures.slot_time;
   out["slot_seconds"] = {{"work", time.work},           {"critical_path", time.critical_path},

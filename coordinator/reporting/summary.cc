@@ -61,6 +61,11 @@ std::string figures_line(const Figures& f) {
                      shares_of(f.slot_time));
 }
 
+std::string time_of(const BuildLog& log, const std::string& reason) {
+  const auto found = log.local_seconds.find(reason);
+  return found != log.local_seconds.end() && found->second > 0 ? fmt::format(", {:.1f} s", found->second) : "";
+}
+
 // Most frequent first.
 std::string local_lines(const BuildLog& log) {
   std::vector<std::pair<std::string, std::uint64_t>> reasons(log.local_reasons.begin(),
@@ -69,7 +74,8 @@ std::string local_lines(const BuildLog& log) {
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string out;
   for (std::size_t i = 0; i < reasons.size() && i < kReasonsShown; ++i)
-    out += fmt::format("extfarm: ran locally: {} × {}\n", reasons[i].second, printable(reasons[i].first));
+    out += fmt::format("extfarm: ran locally: {} × {}{}\n", reasons[i].second, printable(reasons[i].first),
+                       time_of(log, reasons[i].first));
   if (reasons.size() > kReasonsShown)
     out += fmt::format("extfarm: ran locally: {} more in the report\n",
                        plural(reasons.size() - kReasonsShown, "reason"));
@@ -96,6 +102,8 @@ std::string summary_text(const BuildLog& log, const std::string& report_path) {
                        log.toolchain_differs);
   }
   out += local_lines(log);
+  if (figures.local > 0)
+    out += fmt::format("extfarm: {:.1f} % of the work, probes apart, ran on workers\n", 100 * figures.farmed_share);
   return out + "extfarm: report " + report_path + "\n";
 }
 

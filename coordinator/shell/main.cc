@@ -15,6 +15,7 @@
 #include "coordinator/shell/explain.h"
 #include "coordinator/shell/graph_build.h"
 #include "coordinator/shell/run_build.h"
+#include "coordinator/shell/verify.h"
 
 namespace {
 
@@ -97,7 +98,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "extfarm " EXTFARM_VERSION);
   auto* run = app.add_subcommand("run", "Run a build; its compiles go to the workers");
   auto* build = app.add_subcommand("build", "Run a whole graph from a file, without another build tool");
-  for (auto* command : {run, build}) {
+  auto* verification = app.add_subcommand("verify", "Run a build twice, plain and on the farm, and explain each difference");
+  for (auto* command : {run, build, verification}) {
     command->add_flag("-q,--quiet", options.quiet, "Add not one byte to the commands' own output");
     command->add_flag("-v,--verbose", options.verbose, "A line for each action");
     command->add_flag("--force", options.force, "Run every action that is asked for, also those that are up to date");
@@ -117,6 +119,12 @@ int main(int argc, char** argv) {
   }
   run->add_option("command", options.command, "The build's command, after --")->required();
   run->positionals_at_end();
+  VerifyOptions verify_options;
+  verification->add_option("command", options.command, "The build's command, after --")->required();
+  verification->positionals_at_end();
+  verification->add_option("--also", verify_options.also, "Another folder that the command writes to; may be repeated");
+  verification->add_option("--scratch", verify_options.scratch, "Where the plain build's copy is made; default: TMPDIR or /tmp");
+  verification->add_flag("--keep", verify_options.keep, "Leave the plain build's files there");
   std::string manifest, database;
   build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it; - is standard input");
   build->add_option("--compdb", database, "The graph as a compilation database, such as compile_commands.json")
@@ -158,6 +166,10 @@ int main(int argc, char** argv) {
     options.local_slots =
         local_slots_from(local.empty() ? jobs : local, variable("EXTFARM_JOBS"), variable("MAKE"),
                          variable("MAKEFLAGS"), core_count(), options.warnings);
+  }
+  if (verification->parsed()) {
+    verify_options.run = options;
+    return verify(verify_options);
   }
   return build->parsed() ? build_graph(options) : run_build(options);
 }

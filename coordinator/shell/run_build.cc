@@ -52,6 +52,8 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
   return out;
 }
 
+}  // namespace
+
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return fs::absolute(name).string();
   const char* path = std::getenv("PATH");
@@ -64,8 +66,6 @@ std::string find_program(const std::string& name) {
   }
   return {};
 }
-
-}  // namespace
 
 int run_build(const RunOptions& options) {
   const MonotonicClock clock;
@@ -101,7 +101,9 @@ int run_build(const RunOptions& options) {
   while (!exit_code) {
     session.turn(
         [&](const ProcessExit& exit) {
-          if (exit.id == *command) exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+          if (exit.id != *command) return;
+          exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+          log.command_cpu_seconds = seconds(exit.cpu_time);
         },
         [&](int signal) {
           if (!interrupted) interrupted = clock.now();

@@ -123,10 +123,11 @@ class Client:
         self._send(dict(action, op="submit", id=identity))
         return pending
 
-    def count_local(self, kind, reason):
-        """Tells the coordinator of a command that ran here without being asked for."""
+    def count_local(self, kind, reason, seconds=0.0, answered=False):
+        """Tells the coordinator of a command that ran here: without being asked for, or `answered` with that."""
         try:
-            self._send({"op": "local", "kind": kind, "reason": reason})
+            self._send({"op": "local", "kind": kind, "reason": reason, "seconds": round(seconds, 3),
+                        **({"answered": True} if answered else {})})
         except CoordinatorGone:
             pass  # Whoever submits next finds out and says so.
 

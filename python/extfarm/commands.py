@@ -27,6 +27,14 @@ class Command:
         self.reason = reason
 
 
+_COMPILER = re.compile(r"(.*-)?(gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|f77|f95)(-[\d.]+)?")
+
+
+def is_compiler(name):
+    """Whether a program is named as a compiler driver is."""
+    return _COMPILER.fullmatch(os.path.basename(name)) is not None
+
+
 def read(argv):
     """Classifies a command, a list of str.  Paths come back as they were written."""
     name = os.path.basename(argv[0])

@@ -1,19 +1,21 @@
 """Fits one distutils compiler instance so that its commands run on the farm.
 
 Knows `spawn` and `call`, the exceptions they raise, and how to copy a compiler.
-Refuses to touch a compiler's class: what it sets lies on the instance, and
-`unfit` takes it off again.
+Refuses to touch a compiler's class: what it sets lies on the instance, and can
+be taken off again.
 """
 
 import concurrent.futures
+import contextlib
 import copy
 import inspect
 import os
 import shutil
 import subprocess
+import time
 import types
 
-from extfarm import client, commands, cython, running
+from extfarm import client, commands, cython, numpy_compiler, outside, running
 
 
 def is_compiler(value):
@@ -34,7 +36,14 @@ def clone(compiler):
 
 
 def fit(compiler, build):
-    """Sends the compiler's commands to the farm.  `build` says which extension runs, and whether it still should."""
+    """Sends the compiler's commands to the farm.  `build` says which extension runs, and whether it still should.
+
+    Returns a function that undoes it.
+    """
+    if numpy_compiler.is_numpy(compiler):
+        kept = numpy_compiler.fit(compiler, lambda cmd, environ: _execute_quietly(build, cmd, environ),
+                                  lambda: build.working_on(build.group()))
+        return lambda: numpy_compiler.unfit(compiler, kept)
     saved = {name: vars(compiler).get(name) for name in ("spawn", "call", "compile") if name in vars(compiler)}
     if hasattr(type(compiler), "call"):
         _fit_call(compiler, build)  # setuptools >= 84, whose spawn is a shim over it
@@ -42,11 +51,10 @@ def fit(compiler, build):
         _fit_spawn(compiler, build)
     if "compile" not in saved and "_compile" not in vars(compiler) and _is_stock(compiler):
         compiler.compile = lambda *args, **named: _compile_at_once(compiler, build, *args, **named)
-    return saved
+    return lambda: _unfit(compiler, saved)
 
 
-def unfit(compiler, saved):
-    """Undoes `fit`."""
+def _unfit(compiler, saved):
     for name in ("spawn", "call", "compile"):
         vars(compiler).pop(name, None)
         if name in saved:
@@ -103,19 +111,13 @@ def _words(cmd):
 
 def _execute(build, argv, resolved, environ, plain):
     """Runs one command on the farm, or by `plain` when it is none of the farm's.  Returns its exit code."""
-    build.check_wanted()
-    command = commands.read(resolved)
-    cython.await_sources(command.inputs if command.kind == "compile" else ())
+    command = _read(build, resolved)
     if command.kind is None:
-        build.ran_something()
-        farm = client.farm()
-        if farm is not None:
-            farm.count_local("other", command.reason)
-        plain()
+        with _counted(build, command):
+            plain()
         return 0
-    action = _action(build.group(), command, resolved, environ)
     try:
-        answer = running.finish(running.start(action), action, build.is_wanted)
+        answer = _ask(build, command, resolved, environ)
     except OSError:
         build.ran_something()
         _announce(argv)
@@ -126,6 +128,46 @@ def _execute(build, argv, resolved, environ, plain):
         build.ran_something()
         running.show(answer, lambda: _announce(argv))
     return answer.exit_code if answer.result == "failed" else 0
+
+
+def _execute_quietly(build, cmd, environ):
+    """Runs one command, on the farm when it is one of the farm's, and prints nothing.  Returns the Answer."""
+    argv = _words(cmd)
+    command = _read(build, argv)
+    if command.kind is None:
+        with _counted(build, command):
+            done = subprocess.run(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return client.Answer("built" if done.returncode == 0 else "failed", done.returncode, done.stdout, done.stderr)
+    answer = _ask(build, command, argv, environ)
+    if answer.result != "fresh":
+        build.ran_something()
+    return answer
+
+
+def _read(build, argv):
+    build.check_wanted()
+    command = commands.read(argv)
+    cython.await_sources(command.inputs if command.kind == "compile" else ())
+    return command
+
+
+@contextlib.contextmanager
+def _counted(build, command):
+    """Around a command that runs here because of what it is."""
+    build.ran_something()
+    began = time.monotonic()
+    try:
+        with outside.ours():
+            yield
+    finally:
+        farm = client.farm()
+        if farm is not None:
+            farm.count_local("other", command.reason, time.monotonic() - began)
+
+
+def _ask(build, command, argv, environ):
+    action = _action(build.group(), command, argv, environ)
+    return running.finish(running.start(action), action, build.is_wanted)
 
 
 def _action(group, command, argv, environ):

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 
-from extfarm import announcements, client, compiler as compilers, cython, own_coordinator, running
+from extfarm import announcements, client, compiler as compilers, cython, kept_apart, numpy_compiler, own_coordinator, running
 
 
 def build_all(command, plain):
@@ -41,8 +41,9 @@ def build_libraries(command, libraries, plain):
     if client.farm() is None:
         plain(libraries)
     else:
+        build = FarmBuild(command, [])
         try:
-            with fitted(command, FarmBuild(command, [])):
+            with fitted(command, build), numpy_compiler.fitting_new_fortran(lambda made: compilers.fit(made, build)):
                 plain(libraries)
         except BaseException:
             own_coordinator.build_failed()
@@ -62,12 +63,12 @@ def timed():
 def fitted(command, build):
     """Has the command's own compilers work for `build`."""
     originals = list({id(value): value for value in _compilers_of(command).values()}.values())
-    saved = [compilers.fit(original, build) for original in originals]
+    undo = [compilers.fit(original, build) for original in originals]
     try:
         yield
     finally:
-        for original, attributes in zip(originals, saved):
-            compilers.unfit(original, attributes)
+        for unfit in undo:
+            unfit()
 
 
 def is_newer_with_other_bytes(copied, original):
@@ -127,7 +128,7 @@ class FarmBuild:
 
     def run(self):
         """Builds all of them at once."""
-        temporaries = private_folders(self._extensions, self._command.build_temp)
+        temporaries = kept_apart.private_folders(self._extensions, self._command.build_temp)
         after = predecessors(self._command, self._extensions)
         clones = [self._clone(index, temporary) for index, temporary in enumerate(temporaries)]
         threads = [threading.Thread(target=self._build, args=(index, clones[index], after[index]), daemon=True)
@@ -142,6 +143,7 @@ class FarmBuild:
         except KeyboardInterrupt:
             self._interrupt("the build was interrupted")
             raise
+        kept_apart.leave_as_plain(self._extensions, temporaries, self._command.build_temp)
         self._settle()
 
     def run_here(self):
@@ -170,11 +172,12 @@ class FarmBuild:
     def working_on(self, group):
         """Has the calling thread count as one that builds the extension of this name."""
         names = [extension.name for extension in self._extensions]
+        before = self._index()
         self._here.index = names.index(group) if group in names else None
         try:
             yield
         finally:
-            self._here.index = None
+            self._here.index = before
 
     def ran_something(self, index=None):
         """Something of the extension was not up to date."""
@@ -208,6 +211,12 @@ class FarmBuild:
                 copies[id(original)].force = twin.force
                 compilers.fit(copies[id(original)], part)
             setattr(twin, name, copies[id(original)])
+        for name, keeper in vars(self._command).items():
+            # numpy's CCompilerOpt puts a spawn of its own on the compiler it keeps, while it tests flags.
+            kept = copies.get(id(getattr(keeper, "_ccompiler", None)))
+            if kept is not None:
+                setattr(twin, name, copy.copy(keeper))
+                getattr(twin, name)._ccompiler = kept
         if temporary is not None:
             twin.build_temp = temporary
         os.makedirs(twin.build_temp, exist_ok=True)
@@ -272,27 +281,6 @@ def _has_own_steps(extension):
     return any(os.fspath(source).endswith(".i") for source in extension.sources or ())
 
 
-def private_folders(extensions, build_temp):
-    """For each extension, the build_temp of its own that it needs, or None.
-
-    Two extensions that compile one source write one object path; in a serial
-    build the last one's stays there, and so it does here.
-    """
-    owner = {}
-    for index, extension in enumerate(extensions):
-        for stem in _stems(extension):
-            owner[stem] = index
-    folders = []
-    for index, extension in enumerate(extensions):
-        shared = any(owner[stem] != index for stem in _stems(extension))
-        folders.append(os.path.join(build_temp, "extfarm", extension.name) if shared else None)
-    return folders
-
-
-def _stems(extension):
-    return {os.path.splitext(os.path.normpath(os.fspath(source)))[0] for source in extension.sources or ()}
-
-
 def predecessors(command, extensions):
     """For each extension, the indices of the earlier ones whose output it names."""
     outputs = [_outputs(command, extension) for extension in extensions]
@@ -311,7 +299,7 @@ def _outputs(command, extension):
     """The files an extension makes, and the names by which a linker would look for it."""
     library = os.path.abspath(command.get_ext_fullpath(extension.name))
     paths = {library}
-    for stem in _stems(extension):
+    for stem in kept_apart.stems(extension):
         paths.add(os.path.abspath(os.path.join(command.build_temp, stem.lstrip("/") + ".o")))
     name = os.path.basename(library).split(".")[0]
     return paths, {name, name[3:] if name.startswith("lib") else name, extension.name}

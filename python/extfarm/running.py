@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
-from extfarm import client
+from extfarm import client, outside
 
 _printing = threading.Lock()
 _slots_lock = threading.Lock()
@@ -50,13 +51,18 @@ def finish(pending, action, still_wanted=lambda: True):
     if answer is None or answer.result == "run_locally":
         if not still_wanted():
             raise Stopped()
+        reason = answer.reason if answer is not None else ""
+        began = time.monotonic()
         answer = run_here(action)
+        farm = client.farm() if reason else None
+        if farm is not None:
+            farm.count_local(action["kind"], reason, time.monotonic() - began, answered=True)
     return answer
 
 
 def run_here(action):
     """Runs an action in this machine's own slots.  OSError when it cannot be started at all."""
-    with _slots():
+    with _slots(), outside.ours():
         done = subprocess.run([os.fsdecode(_raw(word)) for word in action["argv"]],
                               cwd=os.fsdecode(_raw(action["cwd"])), env=action.get("environ"),
                               input=_raw(action["stdin"]) if "stdin" in action else None,

@@ -104,6 +104,11 @@ class OneMachine(unittest.TestCase):
     def run_build(self, *options, command=BUILD, **variables):
         return self.run_command(program("extfarm"), "run", *options, "--", *command, **variables)
 
+    def verify_build(self, *options, command=BUILD, **variables):
+        """The command alone and on the farm, compared by extfarm itself; copies lie in the folder `scratch`."""
+        return self.run_command(program("extfarm"), "verify", "--scratch", self.home("scratch"), *options, "--", *command,
+                                **variables)
+
     def start(self, name, *command, cwd=None, home="home", **variables):
         """A process with a group of its own; its output is the file `name`.log."""
         with open(self.path(name + ".log"), "w", encoding="utf-8") as out:

@@ -15,18 +15,18 @@ class Degrades(OneMachine):
         return [line for line in text.splitlines() if line.startswith("extfarm: ") and "building locally" in line]
 
     def test_no_worker_is_reachable(self):
-        expected = self.plain(c_project("one", "two"))
-        done = self.run_build("--local", "0")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.lay_out(c_project("one", "two"))
+        done = self.verify_build("--local", "0")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(self.warnings(done.stderr)), 1, done.stderr)
-        self.assertEqual(self.built(), expected)
+        self.assertIn("The same, to the byte.", done.stdout)
         self.assertEqual(last_build(self.folder)["actions"]["on_workers"], 0)
 
     def test_the_only_worker_named_does_not_answer(self):
-        expected = self.plain(c_project("one"))
-        done = self.run_build("--local", "0", "--workers", "tcp://127.0.0.1:1")
+        self.lay_out(c_project("one"))
+        done = self.verify_build("--local", "0", "--workers", "tcp://127.0.0.1:1")
         self.assertEqual((done.returncode, len(self.warnings(done.stderr))), (0, 1), done.stderr)
-        self.assertEqual(self.built(), expected)
+        self.assertIn("The same, to the byte.", done.stdout)
 
     def test_disabled_it_is_the_command_alone(self):
         expected = self.plain(c_project("one", "two"))

@@ -17,10 +17,11 @@ FIELDS = {
     "schema": int, "status": str, "exit_code": int,
     "actions": {"total": int, "fresh": int, "restored": int, "on_workers": int, "passed_through": int, "failed": int, "retried": int,
                 "backups": int},
-    "seconds": {"wall": float, "run_total": float, "critical_path": float, "lower_bound": float},
+    "seconds": {"wall": float, "run_total": float, "critical_path": float, "lower_bound": float, "local": float,
+                "probes": float, "command_cpu": float},
     "slot_seconds": {"work": float, "critical_path": float, "nothing_ready": float, "dispatch": float, "memory": float,
                      "retries": float, "transfers": float, "absent": float},
-    "efficiency": float, "slots": int, "coordinator_cpu_seconds": float, "bytes_returned": int,
+    "farmed_share": float, "local": list, "efficiency": float, "slots": int, "coordinator_cpu_seconds": float, "bytes_returned": int,
     "dispatch_ms": {"p50": float, "p99": float}, "rejected": {"inputs_differ": int, "toolchain_differs": int},
     "workers": [{"id": str, "host": str, "slots": int, "actions": int, "run_seconds": float, "quarantined": bool,
                  "speed": float}]}
@@ -76,6 +77,15 @@ class ThreeHosts(unittest.TestCase):
         self.check_figures(last_build(self.folder), three)
         self.check_pipeline(spans(self.folder))
         print(build.output()[-900:])
+
+    def test_a_verification_on_a_worker_of_another_host(self):
+        lay_out_cython(self.folder, *MODULES[:2])
+        start_worker(self.lab["one"], 2)
+        done = self.lab["head"].run(program("extfarm"), "verify", "--local", "0", "--", *BUILD, cwd=PROJECT)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("The same, to the byte.", done.stdout)
+        told = last_build(self.folder)
+        self.assertEqual((told["actions"]["on_workers"], told["workers"][0]["host"]), (6, "one"))
 
     def check_figures(self, told, late):
         self.assertEqual(shape(told, FIELDS), FIELDS)

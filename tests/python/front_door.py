@@ -29,6 +29,7 @@ class FrontDoor:
         self.events = []
         self.actions = []
         self.hellos = []
+        self.locals = []  # every message about a command that ran locally
         self.changed = threading.Condition()
         self._decide = decide
         self._listener = socket.socket(socket.AF_UNIX)
@@ -86,6 +87,7 @@ class FrontDoor:
                     self.hellos.append(message)
                     self._send(connection, sending, {"op": "welcome", "version": 1, "project_root": "/", "slots": 2})
                 elif message["op"] == "local":
+                    self.locals.append(message)
                     self._note("local", message["kind"], message["reason"])
                 else:
                     self.actions.append(message)

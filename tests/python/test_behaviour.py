@@ -68,6 +68,16 @@ class Failures(Case):
         self.assertEqual((farmed.returncode, farmed.stderr.splitlines()[-1]),
                          (plain.returncode, plain.stderr.splitlines()[-1]))
 
+    def test_a_command_that_is_told_to_run_here_tells_how_long_it_took(self):
+        project = self.two()
+        with FrontDoor(lambda action, door: {"result": "run_locally", "reason": "no such worker"}) as door:
+            farmed = project.run(socket=door.path)
+        self.assertEqual(farmed.returncode, 0, farmed.stderr)
+        self.assertEqual(len(door.locals), len(door.actions))
+        for message in door.locals:
+            self.assertEqual((message["reason"], message["answered"]), ("no such worker", True))
+            self.assertGreater(message["seconds"], 0)
+
     def test_a_cython_error_is_the_same_exception(self):
         project = self.project({"setup.py": CYTHON_SETUP, "bad.pyx": "def f(:\n", "good.pyx": "x = 1\n"})
         _, farmed = self.compare_failure(project, "bad.pyx:1:6: Expected")

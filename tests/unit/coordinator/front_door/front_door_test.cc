@@ -132,6 +132,18 @@ TEST_F(FrontDoorTest, ARelativeFolderIsNamedInTheError) {
             std::string::npos);
 }
 
+TEST_F(FrontDoorTest, ACommandThatRanLocallyTellsItsSecondsAndWhetherItWasTold) {
+  const auto asked = parse_request(R"({"op":"local","kind":"compile","reason":"probe","seconds":0.25,"answered":true})");
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(std::get<LocalRequest>(*asked).seconds, 0.25);
+  EXPECT_TRUE(std::get<LocalRequest>(*asked).was_answered);
+  const auto bare = parse_request(R"({"op":"local","reason":"probe"})");
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(std::get<LocalRequest>(*bare).seconds, 0);
+  EXPECT_FALSE(std::get<LocalRequest>(*bare).was_answered);
+  EXPECT_FALSE(parse_request(R"({"op":"local","reason":"probe","seconds":-1})"));
+}
+
 TEST_F(FrontDoorTest, AClosedConnectionIsAnEvent) {
   {
     Client client(folder_ + "/d");

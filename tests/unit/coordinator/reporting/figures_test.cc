@@ -111,13 +111,16 @@ TEST(LongestChainTest, AChainOfAHundredThousandIsNoTrouble) {
 TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
   const json expected = json::parse(R"({"schema": 1, "status": "ok", "exit_code": 0,
  "actions": {"total": 0, "fresh": 0, "restored": 0, "on_workers": 0, "passed_through": 0, "failed": 0, "retried": 0, "backups": 0},
- "seconds": {"wall": 0.0, "run_total": 0.0, "critical_path": 0.0, "lower_bound": 0.0},
- "efficiency": 0.0, "slots": 0, "coordinator_cpu_seconds": 0.0, "bytes_returned": 0,
+ "seconds": {"wall": 0.0, "run_total": 0.0, "critical_path": 0.0, "lower_bound": 0.0, "local": 0.0,
+             "probes": 0.0, "command_cpu": 0.0},
+ "farmed_share": 0.0, "local": [{"reason": "", "count": 0, "seconds": 0.0}], "efficiency": 0.0, "slots": 0, "coordinator_cpu_seconds": 0.0, "bytes_returned": 0,
  "slot_seconds": {"work": 0.0, "critical_path": 0.0, "nothing_ready": 0.0, "dispatch": 0.0, "memory": 0.0,
                   "retries": 0.0, "transfers": 0.0, "absent": 0.0},
  "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0},
  "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false, "speed": 0.0}]})");
-  const json found = json::parse(last_build_json(small_build()));
+  auto log = small_build();
+  log.local_reasons["reads stdin"] = 1;
+  const json found = json::parse(last_build_json(log));
   const auto shape = [](const json& document) {
     std::map<std::string, std::string> out;
     const json flat = document.flatten();
@@ -133,6 +136,8 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   log.status = "failed", log.exit_code = 3, log.total = 11, log.fresh = 12, log.on_workers = 13, log.restored = 25;
   log.passed_through = 14, log.failed = 15, log.retried = 16, log.backups = 17, log.inputs_differ = 18;
   log.toolchain_differs = 19, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
+  log.local_reasons = {{"probe", 3}, {"reads stdin", 2}}, log.local_seconds = {{"probe", 4.0}, {"reads stdin", 2.5}};
+  log.command_cpu_seconds = 7.25;
   log.dispatch_ms = {1, 2, 9};
   log.workers[0].quarantined = true, log.workers[0].speed = 0.5;
   const json found = json::parse(last_build_json(log));
@@ -141,7 +146,11 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   EXPECT_EQ(found["actions"], json::parse(R"({"total":11,"fresh":12,"restored":25,"on_workers":13,"passed_through":14,
                                               "failed":15,"retried":16,"backups":17})"));
   EXPECT_EQ(found["seconds"],
-            json::parse(R"({"wall":10.0,"run_total":10.0,"critical_path":7.0,"lower_bound":7.0})"));
+            json::parse(R"({"wall":10.0,"run_total":10.0,"critical_path":7.0,"lower_bound":7.0,"local":2.5,
+                            "probes":4.0,"command_cpu":7.25})"));
+  EXPECT_EQ(found["farmed_share"], 0.8) << "a probe is no work that could have gone to a worker";
+  EXPECT_EQ(found["local"], json::parse(R"([{"reason":"probe","count":3,"seconds":4.0},
+                                            {"reason":"reads stdin","count":2,"seconds":2.5}])"));
   EXPECT_EQ(found["efficiency"], 0.875);
   EXPECT_EQ(found["slots"], 2);
   EXPECT_EQ(found["coordinator_cpu_seconds"], 0.5);

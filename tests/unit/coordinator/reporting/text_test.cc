@@ -133,15 +133,17 @@ TEST(SummaryTest, NamesWhatWasRepeatedRejectedAndRunLocally) {
   log.retried = 2, log.inputs_differ = 1, log.toolchain_differs = 2, log.passed_through = 9;
   log.backups = 1;
   log.local_reasons = {{"reads stdin", 2}, {"preprocesses\n only", 7}};
+  log.local_seconds = {{"reads stdin", 2.5}};
   const auto text = summary_text(log, "r");
   EXPECT_NE(text.find("0 failed, 9 ran locally\n"), std::string::npos) << text;
   EXPECT_NE(text.find("extfarm: 2 attempts repeated\n"), std::string::npos) << text;
   EXPECT_NE(text.find("extfarm: 1 attempt overdue, made a second time elsewhere\n"), std::string::npos) << text;
   EXPECT_NE(text.find("3 results rejected: 1 had read other inputs, 2 had another toolchain\n"),
             std::string::npos);
-  EXPECT_NE(text.find("ran locally: 7 × preprocesses? only\nextfarm: ran locally: 2 × reads stdin\n"),
+  EXPECT_NE(text.find("ran locally: 7 × preprocesses? only\nextfarm: ran locally: 2 × reads stdin, 2.5 s\n"),
             std::string::npos)
       << text;
+  EXPECT_NE(text.find("80.0 % of the work, probes apart, ran on workers\n"), std::string::npos) << text;
 }
 
 TEST(SummaryTest, ManyReasonsAreCutShort) {
