@@ -3,6 +3,7 @@
 // The same code runs on both hosts, so that equal digests mean equal bytes.
 #pragma once
 
+#include <optional>
 #include <unordered_map>
 
 #include "common/base/result.h"
@@ -21,9 +22,12 @@ class ToolchainProbe {
   Result<Toolchain> probe(const ToolchainSpec&);
 
  private:
+  std::optional<Digest> meaning_of_native(const std::string& driver, const Digest& driver_digest);
+
   ProcessRunner& runner_;
   DigestCache& digests_;
   std::unordered_map<std::string, std::vector<std::pair<std::string, std::string>>> component_paths_;
+  std::unordered_map<std::string, Digest> natives_;
 };
 
 }  // namespace extfarm

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "common/compiler/toolchain_probe.h"
 #include "common/model/action.h"
@@ -21,6 +22,9 @@ class ActionIntake {
  public:
   ActionIntake(std::string project_root, ToolchainProbe& probe)
       : root_(std::move(project_root)), probe_(probe) {}
+  // Programs by base name that may go to workers though they are no compilers:
+  // generators that read what their command line names and write below the project.
+  void declare_tools(std::vector<std::string> names) { tools_ = std::move(names); }
   // What the request asks for, without id, pinned inputs and view roots; no
   // place is looked at.  `environment` is what matters of the request's own.
   // Why it cannot go to a worker comes in `local_reason`, empty when it can.
@@ -34,10 +38,12 @@ class ActionIntake {
   static double guess_seconds(const Action&);
 
  private:
+  std::string read_words(Action&);        // likewise; kind, inputs, outputs from argv
   std::string add_places(Action&) const;  // why it stays local, or empty
 
   std::string root_;
   ToolchainProbe& probe_;
+  std::vector<std::string> tools_;
 };
 
 }  // namespace extfarm

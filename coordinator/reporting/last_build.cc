@@ -2,6 +2,7 @@
 // dropped without a new schema number.
 #include <nlohmann/json.hpp>
 
+#include "common/model/byte_strings.h"
 #include "coordinator/reporting/build_log.h"
 
 namespace extfarm::reporting {
@@ -13,7 +14,15 @@ std::string dumped(const ordered_json& json) {
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
+constexpr std::size_t kMostLocal = 10'000;
+
 }  // namespace
+
+void log_local(BuildLog& log, LoggedLocal local) {
+  ++log.passed_through;
+  ++log.local_reasons[local.reason];
+  if (log.local.size() < kMostLocal) log.local.push_back(std::move(local));
+}
 
 std::string last_build_json(const BuildLog& log) {
   const Figures figures = figures_of(log);
@@ -35,6 +44,14 @@ std::string last_build_json(const BuildLog& log) {
   out["bytes_returned"] = log.bytes_returned;
   out["dispatch_ms"] = {{"p50", figures.dispatch_p50_ms}, {"p99", figures.dispatch_p99_ms}};
   out["rejected"] = {{"inputs_differ", log.inputs_differ}, {"toolchain_differs", log.toolchain_differs}};
+  out["local_reasons"] = log.local_reasons;
+  out["local"] = ordered_json::array();
+  for (const auto& local : log.local) {
+    ordered_json words = ordered_json::array();
+    for (const auto& word : local.argv) words.push_back(ordered_json(bytes_to(word)));
+    out["local"].push_back(
+        {{"reason", local.reason}, {"cwd", ordered_json(bytes_to(local.cwd))}, {"argv", std::move(words)}});
+  }
   out["workers"] = ordered_json::array();
   for (const auto& worker : log.workers) {
     out["workers"].push_back({{"id", worker.id},

@@ -96,6 +96,21 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
   retry(id, action);
 }
 
+// No other worker: waiting for one would only delay what this host can do at once.
+void Scheduler::State::retry_after_refusal(ActionId id, ActionState& action, WorkerId worker,
+                                           const std::string& reason) {
+  action.last_failure = reason;
+  action.excluded.insert(worker);
+  const auto& workers = fleet.workers();
+  const bool has_other = std::any_of(workers.begin(), workers.end(), [&](const auto& candidate) {
+    const auto known = candidate.second.toolchains.find(action.toolchain);
+    const bool lacks_it = known != candidate.second.toolchains.end() && known->second.has_it == false;
+    return is_capable(action, candidate.first) && !candidate.second.is_silent && !lacks_it;
+  });
+  if (!has_other) return answer(id, Answer::kRunLocally, {}, reason);
+  retry(id, action);
+}
+
 void Scheduler::State::retry_leases_of(WorkerId worker, const std::string& reason) {
   const std::set<LeaseId> running = fleet.find(worker)->running;
   for (const LeaseId lease : running) {

@@ -130,9 +130,7 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       action.last_failure = e.reason;
       return retry(id, action);
     case OutcomeClass::kRefused:
-      action.excluded.insert(e.worker);
-      action.last_failure = e.reason;
-      return retry(id, action);
+      return retry_after_refusal(id, action, e.worker, e.reason);
     default:
       return retry_after_infrastructure(id, action, e.worker, e.reason);
   }

@@ -84,6 +84,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
                 *tree.memory, clock, log},
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
+  s.farm_->declare_tools(options.farm_tools);
   for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
     epoll_event event{};
     event.events = EPOLLIN;

@@ -126,8 +126,7 @@ class GraphWalk {
       ++log_.fresh_here;
       return finish(at);
     }
-    ++log_.passed_through;
-    ++log_.local_reasons[step.local_reason];
+    reporting::log_local(log_, {action.cwd, action.argv, step.local_reason});
     ProcessRequest request;
     request.program = action.program;
     request.argv = action.argv;
