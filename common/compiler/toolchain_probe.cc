@@ -6,7 +6,9 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "common/compiler/command_line.h"
 
@@ -14,7 +16,7 @@ namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
-using Paths = std::vector<std::pair<std::string, std::string>>;
+using Paths = DriverAnswers::Paths;
 
 constexpr std::array<const char*, 7> kPrograms = {"cc1", "cc1plus", "f951", "collect2", "lto1", "as", "ld"};
 // Libraries in which a tool keeps what decides its output; libc is not one.
@@ -51,10 +53,15 @@ std::optional<std::string> program_of(ProcessRunner& runner, const std::string& 
   if (!answer) return std::nullopt;
   while (!answer->empty() && answer->back() == '\n') answer->pop_back();
   if (answer->empty()) return std::nullopt;
-  if (answer->find('/') != std::string::npos) return resolved(*answer);
+  return answer;
+}
+
+// What a bare name in an answer means; nullopt when it is nowhere.
+std::optional<std::string> found(const std::string& answer) {
+  if (answer.find('/') != std::string::npos) return resolved(answer);
   std::istringstream folders(kSearchPath);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    if (auto found = resolved(folder + "/" + *answer)) return found;
+    if (auto there = resolved(folder + "/" + answer)) return there;
   }
   return std::nullopt;
 }
@@ -64,14 +71,15 @@ void add_libraries(ProcessRunner& runner, Paths& paths) {
   if (!ldd) return;
   Paths libraries;
   for (const auto& [name, path] : paths) {
-    std::istringstream lines(ask(runner, *ldd, path).value_or(""));
+    const auto program = found(path);
+    if (!program) continue;
+    std::istringstream lines(ask(runner, *ldd, *program).value_or(""));
     for (std::string library, arrow, target, rest; lines >> library && std::getline(lines, rest);) {
       std::istringstream fields(rest);
       if (!(fields >> arrow >> target) || arrow != "=>") continue;
       const bool decisive = std::any_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
                                         [&](std::string_view prefix) { return library.starts_with(prefix); });
-      const auto real = decisive ? resolved(target) : std::nullopt;
-      if (real) libraries.emplace_back(library, *real);
+      if (decisive) libraries.emplace_back(library, target);
     }
   }
   std::sort(libraries.begin(), libraries.end());
@@ -79,14 +87,29 @@ void add_libraries(ProcessRunner& runner, Paths& paths) {
   paths.insert(paths.end(), libraries.begin(), libraries.end());
 }
 
-Paths components_of(ProcessRunner& runner, const std::string& driver, const std::string& real_driver) {
+// The folders of the programs it named: a new one there may come before what
+// it would name now.  The loader's cache: what ldd says.
+DriverAnswers answers_of(ProcessRunner& runner, const std::string& driver) {
+  DriverAnswers out;
   const bool python = fs::path(driver).filename().string().starts_with("python");
-  Paths out = {{python ? "python" : "driver", real_driver}};
+  out.parts = {{python ? "python" : "driver", driver}};
   if (!is_compiler_driver(driver)) return out;
   for (const auto* name : kPrograms) {
-    if (auto path = program_of(runner, driver, name)) out.emplace_back(name, *path);
+    const auto answer = program_of(runner, driver, name);
+    if (answer && found(*answer)) out.parts.emplace_back(name, *answer);
   }
-  add_libraries(runner, out);
+  std::vector<std::string> places = {"/etc/ld.so.cache"};
+  for (const auto& [name, path] : out.parts) {
+    if (path.starts_with('/')) places.push_back(fs::path(path).parent_path().string());
+  }
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  for (const auto& place : places) {
+    const auto stamp = PosixFilesystem().stat(place);
+    // A stamp of zeros never holds.
+    out.witnesses.emplace_back(place, stamp && is_settled(*stamp) ? *stamp : FileStamp{});
+  }
+  add_libraries(runner, out.parts);
   return out;
 }
 
@@ -144,15 +167,19 @@ Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
   // Another driver behind the same name is asked anew; so is one whose parts moved.
   const std::string key = spec.driver + '\n' + to_hex(*driver_digest);
   for (int attempt = 0; attempt < 2; ++attempt) {
-    auto known = component_paths_.find(key);
-    if (known == component_paths_.end())
-      known = component_paths_.emplace(key, components_of(runner_, spec.driver, *real_driver)).first;
-    out.components.clear();
-    for (const auto& [name, path] : known->second) {
-      if (const auto digest = digests_.digest(path)) out.components.push_back({name, path, *digest});
+    auto known = answers_.find(key);
+    if (known == answers_.end()) {
+      known = answers_.emplace(key, answers_of(runner_, spec.driver)).first;
+      has_asked_ = true;
     }
-    if (out.components.size() == known->second.size()) break;
-    component_paths_.erase(known);
+    out.components.clear();
+    for (const auto& [name, answer] : known->second.parts) {
+      const auto path = found(answer);
+      const auto digest = path ? digests_.digest(*path) : std::nullopt;
+      if (digest) out.components.push_back({name, *path, *digest});
+    }
+    if (out.components.size() == known->second.parts.size()) break;
+    answers_.erase(known);
   }
   for (const auto& path : spec.extra_paths) {
     std::error_code error;
@@ -176,6 +203,37 @@ Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
   }
   out.digest = hasher.finish();
   return out;
+}
+
+std::string ToolchainProbe::take_answers() {
+  if (!std::exchange(has_asked_, false)) return {};
+  ToolMemory memory;
+  std::set<std::string> paths;
+  for (const auto& [key, answers] : answers_) {
+    memory.drivers.emplace_back(key, answers);
+    for (const auto& [name, answer] : answers.parts) {
+      if (const auto path = found(answer)) paths.insert(*path);
+    }
+  }
+  for (const auto& path : paths) {
+    const auto stamp = PosixFilesystem().stat(path);
+    const auto digest = digests_.digest(path);
+    if (stamp && digest && is_settled(*stamp) && PosixFilesystem().stat(path) == stamp)
+      memory.digests.push_back({path, *stamp, *digest});
+  }
+  return encode(memory);
+}
+
+void ToolchainProbe::restore(std::string_view bytes) {
+  auto memory = decode_tool_memory(bytes);
+  if (!memory) return;
+  for (auto& [key, answers] : memory->drivers) {
+    if (still_holds(answers, PosixFilesystem()))
+      answers_.insert_or_assign(key, std::move(answers));
+    else
+      has_asked_ = true;  // what is kept shall not have it either
+  }
+  for (const auto& known : memory->digests) digests_.remember(known.path, known.stamp, known.digest);
 }
 
 }  // namespace extfarm

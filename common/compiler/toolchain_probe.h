@@ -4,9 +4,12 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "common/base/result.h"
+#include "common/compiler/driver_answers.h"
 #include "common/model/toolchain.h"
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
@@ -21,13 +24,21 @@ class ToolchainProbe {
   // Errors: kNotFound when the driver is absent, with its path.
   Result<Toolchain> probe(const ToolchainSpec&);
 
+  // What drivers answered, with digests of what they named: bytes for
+  // restore() in a later process, which then asks a driver only when its answer may be
+  // another.  Empty when nothing was asked since restore().
+  std::string take_answers();
+  // Bytes that cannot be read are no error: the drivers are asked.
+  void restore(std::string_view bytes);
+
  private:
   std::optional<Digest> meaning_of_native(const std::string& driver, const Digest& driver_digest);
 
   ProcessRunner& runner_;
   DigestCache& digests_;
-  std::unordered_map<std::string, std::vector<std::pair<std::string, std::string>>> component_paths_;
   std::unordered_map<std::string, Digest> natives_;
+  std::unordered_map<std::string, DriverAnswers> answers_;  // by driver and its digest
+  bool has_asked_ = false;
 };
 
 }  // namespace extfarm

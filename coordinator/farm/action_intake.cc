@@ -23,15 +23,19 @@ bool is_front(const std::string& program) {
   return name == "extfarm-cc" || name == "ccache";
 }
 
-// argv[0] as exec would find it, behind caches and launchers of that name; empty when it is nowhere.
-std::string resolve_program(const std::string& name, const std::string& cwd,
-                            const std::vector<std::pair<std::string, std::string>>& environment) {
-  if (name.find('/') != std::string::npos) return absolute_path(name, cwd);
-  const auto path = std::find_if(environment.begin(), environment.end(),
+std::string search_path(const Action& action) {
+  const auto path = std::find_if(action.environment.begin(), action.environment.end(),
                                  [](const auto& variable) { return variable.first == "PATH"; });
-  std::istringstream folders(path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second);
+  return path == action.environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second;
+}
+
+// argv[0] as exec would find it, behind caches and launchers of that name; empty when it is nowhere.
+std::string resolve_program(const Action& action) {
+  const std::string& name = action.argv[0];
+  if (name.find('/') != std::string::npos) return absolute_path(name, action.cwd);
+  std::istringstream folders(search_path(action));
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, cwd);
+    const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, action.cwd);
     if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate) && !is_front(candidate)) return candidate;
   }
   return {};
@@ -106,21 +110,17 @@ Action ActionIntake::describe(const front_door::SubmitRequest& request,
   action.cwd = request.cwd;
   action.stdin_bytes = request.stdin_bytes;
   action.environment = std::move(environment);
-  action.program = resolve_program(request.argv[0], request.cwd, action.environment);
   for (const auto& path : request.inputs) action.inputs.push_back(absolute_path(path, request.cwd));
   for (const auto& path : request.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
   action.toolchain = request.toolchain;
   if (action.kind != ActionKind::kCythonize) local_reason = read_words(action);
   keep_each_once(action.inputs);
   keep_each_once(action.outputs);
+  const Tool& tool = tool_of(action);
+  action.program = tool.program;
   if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
-  if (action.program.empty()) {
-    local_reason = "no program " + request.argv[0] + " on the PATH";
-  } else if (const auto toolchain = probe_.probe(action.toolchain)) {
-    action.toolchain_digest = toolchain->digest;
-  } else {
-    local_reason = toolchain.error().message;
-  }
+  action.toolchain_digest = tool.toolchain;
+  if (!tool.local_reason.empty()) local_reason = tool.local_reason;
   return action;
 }
 
@@ -135,7 +135,7 @@ std::string ActionIntake::read_words(Action& action) {
   if (reading.must_run_locally) return reading.local_reason;
   if (reading.kind == ActionKind::kOther) {
     const std::string name = fs::path(action.argv[0]).filename().string();
-    if (std::find(tools_.begin(), tools_.end(), name) == tools_.end())
+    if (std::find(generators_.begin(), generators_.end(), name) == generators_.end())
       return "it is no compiler that extfarm knows (--farm-tool " + name + " would send it)";
     for (std::size_t i = 1; i < expanded->argv.size(); ++i) {
       const std::string path = absolute(expanded->argv[i]);
@@ -176,6 +176,33 @@ std::vector<std::string> written_folders(const Action& action) {
     if (fs::is_directory(folder) && folder != "/dev") out.push_back(folder);
   }
   return out;
+}
+
+const ActionIntake::Tool& ActionIntake::tool_of(const Action& action) {
+  std::string key;
+  if (remembers_tools_) {
+    key = action.argv[0] + '\0' + action.cwd + '\0' + search_path(action) + '\0' + action.toolchain.driver;
+    for (const auto& path : action.toolchain.extra_paths) key += '\0' + path;
+  }
+  const auto [it, is_new] = tools_.try_emplace(std::move(key));
+  if (is_new || !remembers_tools_) it->second = look_for_tool(action);
+  return it->second;
+}
+
+ActionIntake::Tool ActionIntake::look_for_tool(const Action& action) {
+  Tool tool;
+  tool.program = resolve_program(action);
+  if (tool.program.empty()) {
+    tool.local_reason = "no program " + action.argv[0] + " on the PATH";
+    return tool;
+  }
+  auto spec = action.toolchain;
+  if (spec.driver.empty()) spec.driver = tool.program;
+  if (const auto toolchain = probe_.probe(spec))
+    tool.toolchain = toolchain->digest;
+  else
+    tool.local_reason = toolchain.error().message;
+  return tool;
 }
 
 std::string ActionIntake::add_places(Action& action) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -24,12 +25,19 @@ class ActionIntake {
       : root_(std::move(project_root)), probe_(probe) {}
   // Programs by base name that may go to workers though they are no compilers:
   // generators that read what their command line names and write below the project.
-  void declare_tools(std::vector<std::string> names) { tools_ = std::move(names); }
+  void declare_tools(std::vector<std::string> names) { generators_ = std::move(names); }
   // What the request asks for, without id, pinned inputs and view roots; no
   // place is looked at.  `environment` is what matters of the request's own.
   // Why it cannot go to a worker comes in `local_reason`, empty when it can.
   Action describe(const front_door::SubmitRequest&, std::vector<std::pair<std::string, std::string>> environment,
                   std::string& local_reason);
+  // From now on a tool is looked for once, until forget_tools(): for many
+  // requests of one moment.
+  void remember_tools() { remembers_tools_ = true; }
+  void forget_tools() {
+    remembers_tools_ = false;
+    tools_.clear();
+  }
   // The action has everything but its id and pinned inputs.
   std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
   // A stable name across builds: kind, cwd and main output.
@@ -39,11 +47,20 @@ class ActionIntake {
 
  private:
   std::string read_words(Action&);        // likewise; kind, inputs, outputs from argv
+  struct Tool {
+    std::string program;  // empty: there is none
+    Digest toolchain;
+    std::string local_reason;
+  };
+  const Tool& tool_of(const Action&);
+  Tool look_for_tool(const Action&);
   std::string add_places(Action&) const;  // why it stays local, or empty
 
   std::string root_;
   ToolchainProbe& probe_;
-  std::vector<std::string> tools_;
+  std::vector<std::string> generators_;
+  bool remembers_tools_ = false;
+  std::unordered_map<std::string, Tool> tools_;
 };
 
 }  // namespace extfarm

@@ -61,12 +61,13 @@ std::string BuildMemory::difference(const Action& action, const records::Identit
   return freshness::difference(*before, action, old_parts, now ? now->components : std::vector<ToolchainComponent>{});
 }
 
-void BuildMemory::note(const Action& action, const records::Identity& identity, const freshness::Verdict& verdict) {
+void BuildMemory::note(const Action& action, const records::Identity& identity, const freshness::Verdict& verdict,
+                       bool is_restored) {
   if (verdict.fresh) {
     note_fresh(identity);
     return;
   }
-  records_.set_verdict(identity, build_, verdict.reason);
+  records_.set_verdict(identity, {build_, verdict.reason, is_restored});
   if (records_.command(identity)) return;
   // Also what never succeeds shall be found by name.
   std::vector<std::string> names = action.outputs;
@@ -75,8 +76,14 @@ void BuildMemory::note(const Action& action, const records::Identity& identity, 
   records_.set_command(identity, text_of(action), names);
 }
 
-void BuildMemory::record(const Action& action, const records::Identity& identity, const Attestation& attestation,
-                         const std::string& stdout_bytes, const std::string& stderr_bytes, std::int64_t started_ns) {
+bool BuildMemory::would_repeat(const Action& action, const Digest& fingerprint, const Attestation& result,
+                               const std::vector<std::uint64_t>& bystanders) {
+  return judge_.would_repeat(action, fingerprint, result, search_folders_.folders_of(action), bystanders);
+}
+
+Recorded BuildMemory::record(const Action& action, const records::Identity& identity, const Attestation& attestation,
+                             const std::string& stdout_bytes, const std::string& stderr_bytes,
+                             std::int64_t started_ns) {
   forget(attestation);
   Recorded recorded = judge_.witness(action, freshness::fingerprint_of(action), attestation,
                                      search_folders_.folders_of(action), started_ns);
@@ -92,19 +99,30 @@ void BuildMemory::record(const Action& action, const records::Identity& identity
     if (const auto toolchain = probe_.probe(action.toolchain))
       records_.set_toolchain(action.toolchain_digest, text_of(toolchain->components));
   }
+  return recorded;
 }
 
 void BuildMemory::forget(const Attestation& attestation) {
   for (const auto& output : attestation.outputs) judge_.forget(output.path);
 }
 
-std::vector<std::pair<std::string, Digest>> BuildMemory::files_of(const Recorded& recorded) {
-  std::vector<std::pair<std::string, Digest>> out;
+Attestation BuildMemory::attestation_of(const Recorded& recorded) const {
+  Attestation out;
   const auto& versions = judge_.versions();
+  for (const auto id : recorded.inputs) out.inputs.push_back({versions.path(id), versions.digest(id)});
   for (const auto& output : recorded.outputs) {
-    if (output.kind == OutputKind::kFile) out.emplace_back(versions.path(output.version), versions.digest(output.version));
+    out.outputs.push_back({versions.path(output.version), output.kind, output.mode, output.size_bytes,
+                           versions.digest(output.version), output.link_target});
   }
   return out;
+}
+
+bool BuildMemory::has_made(const Recorded& recorded, const std::vector<std::string>& paths) {
+  const auto& versions = judge_.versions();
+  return std::all_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    return std::any_of(recorded.outputs.begin(), recorded.outputs.end(),
+                       [&](const auto& output) { return versions.path(output.version) == path; });
+  });
 }
 
 void BuildMemory::save() {

@@ -31,18 +31,24 @@ class BuildMemory {
   // Whether it must run, and why.
   Judgement judge(const Action&, const records::Identity&);
   Judgement judge(const Action&, const records::Identity&, const Digest& fingerprint);
-  // Remembers the verdict for `extfarm explain`.
-  void note(const Action&, const records::Identity&, const freshness::Verdict&);
+  // Remembers the verdict for `extfarm explain`.  `is_restored`: it called for
+  // a run, but an earlier result was put in place.
+  void note(const Action&, const records::Identity&, const freshness::Verdict&, bool is_restored = false);
   void note_fresh(const records::Identity& identity) { fresh_.push_back(identity); }
+  // Whether running the action now would read just what `result` has read.
+  bool would_repeat(const Action&, const Digest& fingerprint, const Attestation& result,
+                    const std::vector<std::uint64_t>& bystanders);
   // Records the result of an action that was just published.  `started_ns`
   // (realtime): before its command ran.
-  void record(const Action&, const records::Identity&, const Attestation&, const std::string& stdout_bytes,
+  freshness::Recorded record(const Action&, const records::Identity&, const Attestation&, const std::string& stdout_bytes,
               const std::string& stderr_bytes, std::int64_t started_ns);
   void forget(const Attestation&);
   // Others may have written.
   void look_again() { judge_.look_again(); }
-  // Digests of a recorded result's files.
-  std::vector<std::pair<std::string, Digest>> files_of(const freshness::Recorded&);
+  // What a recorded result has read and written.
+  Attestation attestation_of(const freshness::Recorded&) const;
+  // Whether the result has each of these files.
+  bool has_made(const freshness::Recorded&, const std::vector<std::string>& paths);
   void save();
   void end_build();
   std::string shown(const std::string& path) const { return judge_.shown(path); }

@@ -254,8 +254,10 @@ void Farm::end_publications() {
       if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
     }
     if (outcome.outcome_class == OutcomeClass::kSucceeded) {
-      parts_.memory.record(entry.action, entry.identity, outcome.attestation, outcome.stdout_bytes,
-                           outcome.stderr_bytes, attempt.sent_realtime_ns);
+      const auto recorded =
+          parts_.memory.record(entry.action, entry.identity, outcome.attestation, outcome.stdout_bytes,
+                               outcome.stderr_bytes, attempt.sent_realtime_ns);
+      parts_.earlier.keep(recorded, seconds(outcome.run_time));
     } else {
       parts_.memory.forget(outcome.attestation);
     }

@@ -16,6 +16,7 @@
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
+#include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/publication.h"
 #include "coordinator/farm/worker_directory.h"
 
@@ -30,6 +31,7 @@ struct FarmParts {
   DigestCache& digests;
   records::Records& records;
   BuildMemory& memory;
+  EarlierResults& earlier;
   const Clock& clock;
   reporting::BuildLog& log;
 };
@@ -53,6 +55,8 @@ class Farm {
   Duration time_to_wait() const;
   // Every action still waited for is answered as cancelled, every lease revoked.
   void cancel_all();
+  // The same for what no worker has begun; what runs goes on to its end.
+  void cancel_waiting();
   void finish_log();
   scheduling::Scheduler::Counts counts() const { return scheduler_.counts(); }
   // Titles of what runs now, longest first, with seconds.

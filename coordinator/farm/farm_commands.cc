@@ -40,12 +40,15 @@ void Farm::check_freshness(ActionId id) {
   auto judgement = parts_.memory.judge(entry.action, entry.identity);
   if (force_) judgement.verdict = {false, "--force was given"};
   if (entry.action.kind == ActionKind::kOther) judgement.verdict = {false, "what such a program reads is not known"};
-  parts_.memory.note(entry.action, entry.identity, judgement.verdict);
   if (judgement.verdict.fresh)
     entry.fresh_result = std::move(judgement.recorded);
-  else
-    parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
-  tell(scheduling::FreshnessChecked{id, judgement.verdict.fresh});
+  else if (!force_ && entry.action.kind != ActionKind::kOther)
+    entry.fresh_result = parts_.earlier.restore(entry.action, entry.identity, judgement.fingerprint);
+  const bool is_restored = !judgement.verdict.fresh && entry.fresh_result.has_value();
+  parts_.memory.note(entry.action, entry.identity, judgement.verdict, is_restored);
+  parts_.log.restored += is_restored;
+  if (!entry.fresh_result) parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
+  tell(scheduling::FreshnessChecked{id, entry.fresh_result.has_value()});
 }
 
 void Farm::send_action(const scheduling::SendAction& send) {
@@ -102,7 +105,9 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       FARM_CHECK(result.has_value());
       message.stdout_bytes = result->stdout_bytes;
       message.stderr_bytes = result->stderr_bytes;
-      for (auto& [path, digest] : parts_.memory.files_of(*result)) published_[path] = digest;
+      for (const auto& output : parts_.memory.attestation_of(*result).outputs) {
+        if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
+      }
       break;
     }
     case Answer::kRunLocally:
@@ -175,10 +180,20 @@ void Farm::cancel_all() {
   parts_.directory.say_goodbye();
 }
 
+void Farm::cancel_waiting() {
+  std::set<ActionId> running;
+  for (const auto& [lease, attempt] : attempts_) running.insert(attempt.action);
+  std::vector<ActionId> waiting;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.answered && !running.contains(id)) waiting.push_back(id);
+  }
+  for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
+}
+
 void Farm::finish_log() {
   auto& log = parts_.log;
   const auto counts = scheduler_.counts();
-  log.fresh = counts.fresh;
+  log.fresh = counts.fresh - log.restored;
   log.failed = counts.failed;
   log.on_workers = counts.on_workers;
   log.retried = counts.retried;

@@ -12,6 +12,12 @@ std::uint32_t FileVersions::index_of(const std::string& path) {
   return it->second;
 }
 
+std::optional<std::uint32_t> FileVersions::known_index(const std::string& path) const {
+  const auto it = indexes_.find(path);
+  if (it == indexes_.end()) return std::nullopt;
+  return it->second;
+}
+
 void FileVersions::restore(FileVersion kept) {
   if (versions_.size() <= kept.id) versions_.resize(kept.id + 1);
   const auto index = index_of(kept.path);
@@ -48,6 +54,12 @@ std::optional<Digest> FileVersions::digest_now(Path& path) {
     }
   }
   return path.digest = digests_.digest(path.name);
+}
+
+Digest FileVersions::digest_now(const std::string& path) {
+  Path& known = paths_[index_of(path)];
+  look_at(known);
+  return known.stamp ? digest_now(known).value_or(Digest{}) : Digest{};
 }
 
 void FileVersions::note_stamp(VersionId id, const FileStamp& stamp) {

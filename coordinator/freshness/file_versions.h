@@ -39,8 +39,11 @@ class FileVersions {
   bool knows(VersionId id) const { return id < versions_.size() && versions_[id].path != kNoPath; }
   const std::string& path(VersionId id) const { return paths_[versions_[id].path].name; }
   const Digest& digest(VersionId id) const { return versions_[id].digest; }
+  std::optional<std::uint32_t> known_index(const std::string& path) const;  // nullopt: no version of it
   std::uint32_t path_index(VersionId id) const { return versions_[id].path; }
   State state(VersionId);
+  // What lies at `path` now; zeros: nothing, or no file.
+  Digest digest_now(const std::string& path);
   // From now on every file is looked at again: others may have written.
   void look_again() { ++look_; }
   // This file was written.

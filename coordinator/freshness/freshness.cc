@@ -9,6 +9,13 @@
 namespace extfarm::freshness {
 namespace {
 
+// The digest of no file: what is recorded with it has changed, whatever is there.
+constexpr Digest kNobodyKnows = [] {
+  Digest out;
+  out.bytes.fill(0xff);
+  return out;
+}();
+
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 bool is_systems(const std::string& path) {
@@ -44,7 +51,9 @@ std::string Judge::shown(const std::string& path) const {
 }
 
 bool Judge::is_accounted_for(const std::string& path, const Recorded& recorded) const {
-  const auto has_path = [&](VersionId id) { return versions_.path(id) == path; };
+  const auto index = versions_.known_index(path);
+  if (!index) return false;
+  const auto has_path = [&](VersionId id) { return versions_.path_index(id) == *index; };
   return std::any_of(recorded.inputs.begin(), recorded.inputs.end(), has_path) ||
          std::any_of(recorded.outputs.begin(), recorded.outputs.end(),
                      [&](const RecordedOutput& output) { return has_path(output.version); });
@@ -174,8 +183,29 @@ void Judge::add_unanswered_questions(Recorded& recorded) {
   recorded.inputs.erase(std::unique(recorded.inputs.begin(), recorded.inputs.end()), recorded.inputs.end());
 }
 
+// A digest is taken after the command has read the file: one that was written
+// in between may have had other bytes when it was read.
+bool Judge::was_written_since(const std::string& path, std::int64_t started_ns) {
+  const auto stamp = filesystem_.stat(path);
+  return stamp && std::max(stamp->mtime_ns, stamp->ctime_ns) >= started_ns;
+}
+
 Recorded Judge::witness(const Action& action, const Digest& fingerprint, const Attestation& attestation,
                         const std::vector<std::string>& search_folders, std::int64_t started_ns) {
+  Attestation known = attestation;
+  const auto is_pinned = [&](const AttestedInput& input) {  // this build made it, before the command ran
+    return std::any_of(action.pinned.begin(), action.pinned.end(), [&](const auto& pinned) {
+      return pinned.path == input.path && pinned.digest == input.digest;
+    });
+  };
+  for (auto& input : known.inputs) {
+    if (!is_pinned(input) && was_written_since(input.path, started_ns)) input.digest = kNobodyKnows;
+  }
+  return as_attested(action, fingerprint, known, search_folders, started_ns);
+}
+
+Recorded Judge::as_attested(const Action& action, const Digest& fingerprint, const Attestation& attestation,
+                            const std::vector<std::string>& search_folders, std::int64_t started_ns) {
   Recorded out;
   out.fingerprint = fingerprint;
   for (const auto& input : attestation.inputs) out.inputs.push_back(versions_.intern(input.path, input.digest));
@@ -203,6 +233,18 @@ Recorded Judge::witness(const Action& action, const Digest& fingerprint, const A
   std::sort(out.bystanders.begin(), out.bystanders.end());
   out.bystanders.erase(std::unique(out.bystanders.begin(), out.bystanders.end()), out.bystanders.end());
   return out;
+}
+
+bool Judge::would_repeat(const Action& action, const Digest& fingerprint, const Attestation& result,
+                         const std::vector<std::string>& search_folders,
+                         const std::vector<std::uint64_t>& bystanders) {
+  for (const auto& input : result.inputs) {
+    if (versions_.digest_now(input.path) != input.digest) return false;
+  }
+  constexpr std::int64_t kBeforeAllFiles = 0;  // no file that lies here now was there: those that were are `bystanders`
+  Recorded then = as_attested(action, fingerprint, result, search_folders, kBeforeAllFiles);
+  then.bystanders = bystanders;
+  return reason_in_inputs(action, then).empty() && reason_in_search(action, then).empty();
 }
 
 void Judge::look_again() {

@@ -31,8 +31,13 @@ class Judge {
   // command; asked only when something is.
   Verdict judge(const Action&, const Digest& fingerprint, const Recorded* recorded,
                 const std::function<std::string()>& difference);
-  // What to record of a result just published.  Files that changed their place
-  // in the search since `started_ns` (realtime) are left for the next judgement.
+  // Whether running the action now would read just what `result` has read.
+  // `bystanders`: as recorded with it.
+  bool would_repeat(const Action&, const Digest& fingerprint, const Attestation& result,
+                    const std::vector<std::string>& search_folders, const std::vector<std::uint64_t>& bystanders);
+  // What to record of a result just published.  Files that changed, or changed
+  // their place in the search, since `started_ns` (realtime) are left for the
+  // next judgement.
   Recorded witness(const Action&, const Digest& fingerprint, const Attestation&,
                    const std::vector<std::string>& search_folders, std::int64_t started_ns);
   // Others may have written, anywhere.
@@ -42,6 +47,7 @@ class Judge {
   std::string shown(const std::string& path) const;
 
   FileVersions& versions() { return versions_; }
+  const FileVersions& versions() const { return versions_; }
   SearchOrder& searches() { return searches_; }
 
  private:
@@ -51,6 +57,9 @@ class Judge {
   // Whether one of the files that were read looks up this name and would meet this file.
   bool is_reached(const Action&, const Recorded&, const Earlier&);
   const IncludeLines& includes_of(VersionId);
+  Recorded as_attested(const Action&, const Digest& fingerprint, const Attestation&,
+                       const std::vector<std::string>& search_folders, std::int64_t started_ns);
+  bool was_written_since(const std::string& path, std::int64_t started_ns);
   void add_unanswered_questions(Recorded&);
   bool is_accounted_for(const std::string& path, const Recorded&) const;
 

@@ -27,8 +27,11 @@ Result<std::string> folder_of(const std::string& path) {
     return failure(ErrorCode::kIo, "cannot tell the current folder, to read " + path + ": " +
                                        unknown.message() + "; change to a folder that exists");
   std::error_code absent;
-  if (std::filesystem::exists(path, absent) && !std::filesystem::is_regular_file(path, absent)) return here;
-  return absolute_normal(absolute_normal(path, here) + "/..", "/");
+  const std::string whole = absolute_normal(path, here);
+  const bool is_descriptor = whole == "/dev/stdin" || whole.starts_with("/dev/fd/") || whole.starts_with("/proc/");
+  if (is_descriptor || (std::filesystem::exists(path, absent) && !std::filesystem::is_regular_file(path, absent)))
+    return here;
+  return absolute_normal(whole + "/..", "/");
 }
 
 }  // namespace extfarm::manifest

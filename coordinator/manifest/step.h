@@ -48,7 +48,7 @@ using TakeStep = std::function<Result<void>(const Header&, Step&&)>;
 std::string absolute_normal(std::string_view path, std::string_view folder);
 
 // The folder that relative paths in the file start from: the file's own, or the
-// current one when `path` is no regular file (a pipe).
+// current one when `path` is no regular file (a pipe) or standard input.
 Result<std::string> folder_of(const std::string& path);
 
 }  // namespace extfarm::manifest

@@ -13,17 +13,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr int kBusyMilliseconds = 500;  // another coordinator's transaction lasts one turn of its loop
 
-// user_version 2:
+// user_version 3:
 //   runs       one row for each run; rowid order is time
 //   edges      producer → consumer, as the last builds saw them
 //   files      versions of files: digest and the stamp it was last seen with
 //   searches   search orders
 //   published  the last published result of an action
 //   commands   the action as it was submitted, and where it can be found by name
-//   verdicts   why an action last ran, and in which build
+//   verdicts   why an action last ran or was restored, and in which build
 //   toolchains components behind a toolchain's digest
 //   builds     the last build: which actions were up to date
 constexpr const char* kHistory = R"(
@@ -37,18 +37,24 @@ CREATE TABLE searches (id INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE published (identity TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE commands (identity TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE names (name BLOB NOT NULL, identity TEXT NOT NULL, PRIMARY KEY (name, identity)) WITHOUT ROWID;
-CREATE TABLE verdicts (identity TEXT PRIMARY KEY, build INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE verdicts (identity TEXT PRIMARY KEY, build INTEGER NOT NULL, reason TEXT NOT NULL,
+  is_restored INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE toolchains (digest TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE builds (id INTEGER PRIMARY KEY, fresh BLOB NOT NULL);
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 )";
 // Version 1 kept results without their search order: they are built once more.
 constexpr const char* kFromVersion1 = "DROP TABLE published;";
+// Version 2 had no store to restore from.
+constexpr const char* kFromVersion2 = R"(
+ALTER TABLE verdicts ADD COLUMN is_restored INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
+)";
 // Reads every column that is used.
 constexpr const char* kProbe =
     "SELECT r.rowid, r.identity, r.run_seconds, r.peak_memory_bytes, e.producer, e.consumer, f.id, f.path, "
     "f.content, s.id, s.content, p.identity, p.content, c.identity, c.content, n.name, n.identity, v.identity, "
-    "v.build, v.reason, t.digest, t.content, b.id, b.fresh FROM runs r, edges e, files f, searches s, published p, "
+    "v.build, v.reason, v.is_restored, t.digest, t.content, b.id, b.fresh FROM runs r, edges e, files f, searches s, published p, "
     "commands c, names n, verdicts v, toolchains t, builds b LIMIT 1";
 
 enum class Opening { kOpened, kNotOurs, kCannot };
@@ -165,7 +171,8 @@ Opening Database::Impl::bring_up_to_date() {
   status = SQLITE_OK;
   if (version == 0) status = run(kHistory);
   if (version == 1) status = run(kFromVersion1);
-  if (version != kSchemaVersion && status == SQLITE_OK) status = run(kResults);
+  if (version < 2 && status == SQLITE_OK) status = run(kResults);
+  if (version == 2) status = run(kFromVersion2);
   if (status != SQLITE_OK) {
     run("ROLLBACK");
     return says_damaged(status) ? Opening::kNotOurs : Opening::kCannot;

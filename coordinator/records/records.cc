@@ -168,20 +168,21 @@ std::int64_t Records::last_build() const {
   return query.step() ? query.integer(0) : 0;
 }
 
-void Records::set_verdict(const Identity& identity, std::int64_t build, const std::string& reason) {
+void Records::set_verdict(const Identity& identity, const LastVerdict& verdict) {
   if (!database_->begin()) return;
-  database_->query("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)")
+  database_->query("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?)")
       .bind(to_hex(identity))
-      .bind(build)
-      .bind(reason)
+      .bind(verdict.build)
+      .bind(verdict.reason)
+      .bind(std::int64_t{verdict.is_restored})
       .step();
 }
 
 std::optional<LastVerdict> Records::verdict(const Identity& identity) const {
-  auto query = database_->query("SELECT build, reason FROM verdicts WHERE identity = ?");
+  auto query = database_->query("SELECT build, reason, is_restored FROM verdicts WHERE identity = ?");
   query.bind(to_hex(identity));
   if (!query.step()) return std::nullopt;
-  return LastVerdict{query.integer(0), query.bytes(1)};
+  return LastVerdict{query.integer(0), query.bytes(1), query.integer(2) != 0};
 }
 
 void Records::set_fresh(std::int64_t build, const std::vector<Identity>& identities) {

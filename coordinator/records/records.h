@@ -22,6 +22,7 @@ using Identity = Digest;
 struct LastVerdict {
   std::int64_t build = 0;  // the build in which it ran
   std::string reason;
+  bool is_restored = false;  // it did not run: an earlier result was put in place
 };
 
 class Records {
@@ -56,7 +57,7 @@ class Records {
 
   std::int64_t begin_build();  // its number
   std::int64_t last_build() const;
-  void set_verdict(const Identity&, std::int64_t build, const std::string& reason);
+  void set_verdict(const Identity&, const LastVerdict&);
   std::optional<LastVerdict> verdict(const Identity&) const;
   void set_fresh(std::int64_t build, const std::vector<Identity>&);  // what was up to date in it
   bool was_fresh(std::int64_t build, const Identity&) const;

@@ -53,7 +53,7 @@ struct BuildLog {
   std::string status = "ok";  // "ok", "failed", "cancelled"
   int exit_code = 0;
   Timestamp started, first_submission, last_publication, ended;
-  std::uint64_t total = 0, fresh = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0,
+  std::uint64_t total = 0, fresh = 0, restored = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0,
                 backups = 0;
   std::uint64_t inputs_differ = 0, toolchain_differs = 0;
   std::uint64_t bytes_returned = 0;

@@ -31,9 +31,9 @@ std::string last_build_json(const BuildLog& log) {
   out["status"] = log.status;
   out["exit_code"] = log.exit_code;
   out["actions"] = {{"total", log.total},           {"fresh", log.fresh},
-                    {"on_workers", log.on_workers}, {"passed_through", log.passed_through},
-                    {"failed", log.failed},         {"retried", log.retried},
-                    {"backups", log.backups}};
+                    {"restored", log.restored},     {"on_workers", log.on_workers},
+                    {"passed_through", log.passed_through}, {"failed", log.failed},
+                    {"retried", log.retried},       {"backups", log.backups}};
   out["seconds"] = {{"wall", figures.wall},
                     {"run_total", figures.run_total},
                     {"critical_path", figures.critical_path},

@@ -131,6 +131,7 @@ std::string figures_section(const BuildLog& log, const Figures& f) {
   out += figure("actions", fmt::format("{}", log.total));
   out += figure("ran on workers", fmt::format("{}", log.on_workers));
   out += figure("up to date", fmt::format("{}", log.fresh));
+  if (log.restored > 0) out += figure("restored", fmt::format("{}", log.restored));
   out += figure("ran locally", fmt::format("{}", log.passed_through));
   out += figure("failed", fmt::format("{}", log.failed));
   out += figure("attempts repeated", fmt::format("{}", log.retried));

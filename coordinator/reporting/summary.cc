@@ -27,6 +27,7 @@ std::string counts_line(const BuildLog& log, const Figures& figures) {
   std::string line = fmt::format("extfarm: {} in {:.1f} s: {} on workers ({}), {} up to date, {} failed",
                                  plural(log.total, "action"), figures.wall, log.on_workers,
                                  plural(hosts.size(), "host"), log.fresh, log.failed);
+  if (log.restored > 0) line += fmt::format(", {} restored from the store", log.restored);
   if (log.passed_through > 0) line += fmt::format(", {} ran locally", log.passed_through);
   return line + "\n";
 }

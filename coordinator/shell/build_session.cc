@@ -13,6 +13,8 @@
 namespace extfarm {
 namespace {
 
+constexpr Duration kPatienceWithOwnWorker = std::chrono::seconds(20);  // it starts in 50 ms on an idle host
+
 int block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -78,10 +80,12 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   if (options.local_slots > 0) {
     if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder); !started)
       terminal.warn(started.error().message);
+    s.worker_started_ = clock.now();
   }
+  s.open_store(options);
   s.farm_ = std::make_unique<Farm>(
       FarmParts{*s.door_, *s.channel_, *s.directory_, tree.probe, tree.filesystem, tree.digests, *tree.records,
-                *tree.memory, clock, log},
+                *tree.memory, *s.earlier_, clock, log},
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
   s.farm_->declare_tools(options.farm_tools);
@@ -93,6 +97,29 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   return session;
 }
 
+bool BuildSession::is_awaiting_worker() const {
+  return worker_.id() && !worker_is_gone_ && !directory_->has_usable() &&
+         clock_.now() - worker_started_ < kPatienceWithOwnWorker;
+}
+
+void BuildSession::open_store(const RunOptions& options) {
+  std::unique_ptr<store::Store> reader;
+  std::unique_ptr<store::StoreWriter> writer;
+  if (options.use_store) {
+    const auto folder = options.store_folder.empty() ? tree_.state + "/store" : options.store_folder;
+    auto for_reading = store::Store::open(folder, options.store_limit_bytes);
+    auto for_writing = store::Store::open(folder, options.store_limit_bytes);
+    if (for_reading && for_writing) {
+      reader = std::move(*for_reading);
+      writer = std::make_unique<store::StoreWriter>(std::move(*for_writing));
+    } else {
+      const auto& problem = for_reading ? for_writing.error() : for_reading.error();
+      terminal_.warn(problem.message + "; building without the store of earlier results");
+    }
+  }
+  earlier_ = std::make_unique<EarlierResults>(std::move(reader), std::move(writer), *tree_.memory, tree_.filesystem);
+}
+
 void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
                         const std::function<void(int)>& on_signal) {
   Duration wait = farm_->time_to_wait();
@@ -100,16 +127,19 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   channel_->wait(epoll_, std::max(wait, Duration{0}));
   signalfd_siginfo info{};
   while (::read(signals_, &info, sizeof info) == sizeof info) {
+    is_interrupted_ = true;
     on_signal(static_cast<int>(info.ssi_signo));
     farm_->cancel_all();
   }
   tree_.lock->touch();
   farm_->turn();
   for (const auto& exit : runner_.take_exits()) {
-    if (!worker_.id() || exit.id != *worker_.id())
+    if (!worker_.id() || exit.id != *worker_.id()) {
       on_exit(exit);
-    else
+    } else {
+      worker_is_gone_ = true;
       terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
+    }
   }
   terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
 }
@@ -119,6 +149,8 @@ void BuildSession::end() {
   farm_->cancel_all();
   farm_->finish_log();
   worker_.stop();
+  if (is_interrupted_) return;  // who wants the build to end does not wait for the store
+  for (const auto& problem : earlier_->finish()) terminal_.warn(problem);
 }
 
 void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal) {

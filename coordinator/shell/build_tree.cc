@@ -40,6 +40,7 @@ Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_ro
   tree->records = std::move(*opened);
   tree->said_ = tree->records->warning();
   if (!tree->said_.empty()) terminal.warn(tree->said_);
+  tree->probe.restore(tree->filesystem.read(tree->state + "/tools").value_or(""));
   tree->memory = std::make_unique<BuildMemory>(project_root, tree->filesystem, tree->digests, *tree->records,
                                                tree->probe_runner, tree->probe);
   tree->memory->begin_build();
@@ -48,6 +49,8 @@ Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_ro
 
 void BuildTree::close() {
   memory->end_build();
+  if (const auto answers = probe.take_answers(); !answers.empty())
+    (void)filesystem.write_atomically(state + "/tools", answers, 0644);  // else the next build asks once more
   if (const auto& warning = records->warning(); warning != said_) terminal_.warn(warning);
   said_ = records->warning();
 }

@@ -1,6 +1,7 @@
 // compile_commands.json, for editors and analysers, at every build.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "coordinator/reporting/build_log.h"
@@ -8,9 +9,11 @@
 
 namespace extfarm {
 
+std::string compile_commands_path(const BuildTree&);
+
 // Writes .extfarm/compile_commands.json: the compiles of this build, and of
 // earlier ones those whose source is still there and that this build did not
-// ask for.  Leaves the file alone where nothing would change.
+// ask for.  Leaves the file alone when it has all of this build's as they are.
 void write_compile_commands(const std::vector<reporting::LoggedCompile>&, BuildTree&, Terminal&);
 
 }  // namespace extfarm

@@ -14,6 +14,8 @@ namespace extfarm {
 namespace {
 
 constexpr std::size_t kExamples = 3;
+// Which command and environment the next build will ask for, only the build itself can tell.
+constexpr const char* kFresh = "up to date, if it is asked for as before";
 
 struct Found {
   records::Identity identity;
@@ -59,7 +61,10 @@ void say_unknown(const records::Records& records, BuildMemory& memory, const std
 std::string last_build(const records::Records& records, const records::Identity& identity) {
   const auto build = records.last_build();
   const auto verdict = records.verdict(identity);
-  if (verdict && verdict->build == build) return "ran, because " + verdict->reason;
+  if (verdict && verdict->build == build) {
+    return verdict->is_restored ? "an earlier result was put in place, because " + verdict->reason
+                                : "ran, because " + verdict->reason;
+  }
   return records.was_fresh(build, identity) ? "up to date" : "did not ask for it";
 }
 
@@ -90,7 +95,7 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
       if (const auto toolchain = probe.probe(action.toolchain)) {
         action.toolchain_digest = toolchain->digest;
         const auto verdict = memory.judge(action, identity).verdict;
-        now = verdict.fresh ? "up to date" : "would run, because " + verdict.reason;
+        now = verdict.fresh ? kFresh : "would run, because " + verdict.reason;
       } else {
         now = "would fail: " + toolchain.error().message;
       }

@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   options.key_folder = home_folder() + "/.extfarm";
   options.rendezvous = variable("EXTFARM_RENDEZVOUS").empty() ? home_folder() + "/.extfarm/workers"
                                                               : variable("EXTFARM_RENDEZVOUS");
+  options.store_folder = variable("EXTFARM_STORE");
   std::string jobs, workers = variable("EXTFARM_WORKERS"), local;
 
   CLI::App app{
@@ -100,6 +101,13 @@ int main(int argc, char** argv) {
     command->add_flag("-q,--quiet", options.quiet, "Add not one byte to the commands' own output");
     command->add_flag("-v,--verbose", options.verbose, "A line for each action");
     command->add_flag("--force", options.force, "Run every action that is asked for, also those that are up to date");
+    command->add_flag("!--no-store", options.use_store, "Neither take results of earlier builds from the store nor keep any");
+    command->add_option("--store", options.store_folder,
+                        "Folder of earlier results, also a team's on the shared filesystem; default: EXTFARM_STORE, "
+                        "else .extfarm/store");
+    command->add_option("--store-limit", options.store_limit_bytes, "The store's largest size, such as 500MB or 2GB")
+        ->transform(CLI::AsSizeValue(false))
+        ->default_str("2GB");
     command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores");
     command->add_option("--local", local, "The same; 0 starts no local worker");
     command->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
@@ -117,7 +125,7 @@ int main(int argc, char** argv) {
   run->add_option("command", options.command, "The build's command, after --")->required();
   run->positionals_at_end();
   std::string manifest, database;
-  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it");
+  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it; - is standard input");
   build->add_option("--compdb", database, "The graph as a compilation database, such as compile_commands.json")
       ->excludes("--manifest");
   build->add_flag("-k,--keep-going", options.keep_going, "Go on with what does not depend on a step that failed");
@@ -145,6 +153,7 @@ int main(int argc, char** argv) {
   if (run->parsed() && front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
 
   options.graph_file = manifest.empty() ? database : manifest;
+  if (options.graph_file == "-") options.graph_file = "/dev/stdin";
   options.is_compilation_database = manifest.empty();
   if (build->parsed() && options.graph_file.empty()) {
     std::fprintf(stderr, "extfarm: name the graph: extfarm build --manifest FILE, or --compdb FILE\n");

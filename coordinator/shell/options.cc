@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 namespace extfarm {
 namespace {
@@ -23,14 +24,17 @@ std::uint32_t read_count(const std::string& text, const std::string& where,
   return static_cast<std::uint32_t>(std::min(count, 1'000'000L));
 }
 
-// The N of -jN, -j N or --jobs=N among the words of `flags`.
+// The N of -jN, -j N or --jobs=N among the words of `flags`.  A bare -j, as a
+// make without a limit or an older make with a jobserver hands on, names none.
 std::optional<std::string> jobs_among(const std::string& flags) {
   std::istringstream words(flags);
   std::optional<std::string> found;
+  bool is_awaited = false;
   for (std::string word; words >> word;) {
-    if (word == "-j" || word == "--jobs") {
-      std::string next;
-      if (words >> next) found = next;
+    if (std::exchange(is_awaited, false) && !word.starts_with('-')) {
+      found = word;
+    } else if (word == "-j" || word == "--jobs") {
+      is_awaited = true;
     } else if (word.starts_with("-j")) {
       found = word.substr(2);
     } else if (word.starts_with("--jobs=")) {

@@ -18,6 +18,9 @@ struct RunOptions {
   std::string graph_file;   // extfarm build
   bool is_compilation_database = false;
   std::vector<std::string> targets;
+  bool use_store = true;
+  std::string store_folder;  // empty: .extfarm/store
+  std::uint64_t store_limit_bytes = 2ull << 30;
   std::uint32_t local_slots = 0;
   std::string rendezvous;            // folder of beacons
   std::vector<std::string> workers;  // endpoints named instead of the folder

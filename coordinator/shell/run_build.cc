@@ -34,6 +34,7 @@ std::string search_path() {
 
 // `first_on_path`: a folder, or nothing.
 std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
+                                                                         const RunOptions& options,
                                                                          const std::string& first_on_path) {
   std::vector<std::pair<std::string, std::string>> out;
   std::string python_path = plugin_folder();
@@ -42,7 +43,9 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
     const auto equals = text.find('=');
     if (equals == std::string::npos) continue;
     const auto name = text.substr(0, equals), value = text.substr(equals + 1);
-    if (name == "EXTFARM_SOCKET") continue;
+    if (name == "EXTFARM_SOCKET" || (name == "EXTFARM_JOBS" && options.local_slots > 0) ||
+        (name == "EXTFARM_QUIET" && options.quiet))
+      continue;
     if (name == "PYTHONPATH") {
       if (!value.empty()) python_path += (python_path.empty() ? "" : ":") + value;
       continue;
@@ -52,6 +55,9 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
   if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
+  // What a front end runs itself keeps to the same number.
+  if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
+  if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
   if (!python_path.empty()) out.emplace_back("PYTHONPATH", python_path);
   return out;
 }
@@ -96,7 +102,7 @@ int run_build(const RunOptions& options) {
   const std::string link = links + "/" + options.command[0];
   request.program = !links.empty() && fs::exists(link) ? link : program;
   request.argv = options.command;
-  request.environment = environment_for_command(session.socket(), links);
+  request.environment = environment_for_command(session.socket(), options, links);
   request.cwd = options.project_root;
   request.capture_output = false;
   request.own_group = false;

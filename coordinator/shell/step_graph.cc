@@ -37,7 +37,9 @@ Result<void> StepGraph::read_file(const manifest::TakeStep& take) {
 Result<void> StepGraph::read(const manifest::Environment& own_environment, const std::vector<std::string>& targets) {
   environment_ = own_environment;
   environment_that_counts_ = environment_that_matters(environment_);
+  intake_.remember_tools();
   auto told = read_file([&](const manifest::Header& header, manifest::Step&& step) { return add(header, std::move(step)); });
+  intake_.forget_tools();  // the graph itself may make tools
   if (told) told = link();
   if (told) told = select(targets);
   return told;
@@ -170,8 +172,9 @@ void StepGraph::judge(bool force) {
     bare.argv.assign(step.includes_by_option ? 1 : 0, "-include");
     const auto judgement = memory_.judge(bare, step.identity, step.fingerprint);
     step.inputs = std::move(bare.inputs);
-    step.state = judgement.verdict.fresh ? StepState::kDone : StepState::kDirty;
-    if (judgement.verdict.fresh) memory_.note_fresh(step.identity);
+    const bool is_done = judgement.verdict.fresh && memory_.has_made(*judgement.recorded, step.outputs);
+    step.state = is_done ? StepState::kDone : StepState::kDirty;
+    if (is_done) memory_.note_fresh(step.identity);
   }
 }
 
@@ -193,6 +196,16 @@ Result<void> StepGraph::recall_words() {
     }
     return {};
   });
+}
+
+std::vector<reporting::LoggedCompile> StepGraph::compiles() const {
+  std::vector<reporting::LoggedCompile> out;
+  for (const auto& step : steps_) {
+    const bool is_listed = step.kind == ActionKind::kCompile && step.state != StepState::kUnwanted && step.has_words &&
+                           !step.inputs.empty() && !step.outputs.empty();
+    if (is_listed) out.push_back({step.step.cwd, step.step.argv, step.inputs.back(), step.outputs.front()});
+  }
+  return out;
 }
 
 void StepGraph::predict(const records::Records& records) {

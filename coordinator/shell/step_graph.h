@@ -11,6 +11,7 @@
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
 #include "coordinator/manifest/step.h"
+#include "coordinator/reporting/build_log.h"
 
 namespace extfarm {
 
@@ -54,6 +55,8 @@ class StepGraph {
   void judge(bool force);
   // Reads the words of steps that were dropped, for those that may run.
   Result<void> recall_words();
+  // All that are wanted and whose words are there, run or not.
+  std::vector<reporting::LoggedCompile> compiles() const;
   // Bottom levels of all that may run.
   void predict(const records::Records&);
 

@@ -1,7 +1,8 @@
 // Where only this host can write, the kernel's flock: it ends with the process,
 // however it ends.  On a network flock may hang or be a lie, so there the lock is
-// a file made with O_EXCL, whose holder touches it; one that nobody has touched
-// for a minute, by the file server's own clock, is a dead build's.
+// a file made with O_EXCL, whose holder touches it.  It is a dead build's when the
+// process that it names has ended on this host, or when nobody has touched it for
+// a minute, by the file server's own clock.
 #include "coordinator/shell/tree_lock.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 
@@ -35,10 +37,13 @@ std::string own_name() {
   return "pid " + std::to_string(::getpid()) + " on " + host_name() + ", since " + text;
 }
 
-std::string holder_of(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  return std::getline(file, line) ? line : "which has not said its name yet";
+// Where pids mean the same processes: one boot of one machine, and one namespace of it.
+std::string own_pids() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  std::getline(file, boot);
+  std::error_code failed;
+  return boot + "/" + std::filesystem::read_symlink("/proc/self/ns/pid", failed).string();
 }
 
 // When a process started, in the kernel's ticks: with its pid that names it for good.
@@ -52,27 +57,55 @@ std::string start_of(int pid) {
   return field;
 }
 
+// One line each: the name, "pids <where they count>", "build <pid> <start>", "command <pid> <start>".
+std::string text_of_lock(std::optional<int> command) {
+  const auto process = [](const char* what, int pid) {
+    return std::string(what) + " " + std::to_string(pid) + " " + start_of(pid) + "\n";
+  };
+  return own_name() + "\npids " + own_pids() + "\n" + process("build", ::getpid()) +
+         (command ? process("command", *command) : "");
+}
+
+struct Process {
+  int pid = 0;
+  std::string start;
+  bool is_running() const { return !start.empty() && start_of(pid) == start; }
+};
+
+struct Holder {
+  std::string name = "which has not said its name yet";
+  bool is_of_this_host = false;  // only then do the pids tell us anything
+  Process build, command;
+};
+
+Holder holder_of(const std::string& path) {
+  Holder out;
+  std::ifstream file(path);
+  std::string line, word, pids;
+  if (!std::getline(file, line)) return out;
+  out.name = line;
+  if (file >> word >> pids) out.is_of_this_host = pids == own_pids();
+  for (Process process; file >> word >> process.pid >> process.start;)
+    (word == "build" ? out.build : out.command) = process;
+  return out;
+}
+
 // The command of a build whose coordinator was killed, while it still runs.
 void wait_for_orphan(const std::string& path, const std::function<void(const std::string&)>& say) {
-  std::ifstream file(path);
-  std::string line, word, start;
-  int pid = 0;
-  if (!std::getline(file, line) || !(file >> word >> pid >> start)) return;
-  for (bool has_said = false; !start.empty() && start_of(pid) == start; ::usleep(100'000)) {
-    if (!has_said)
-      say("another build runs in this tree: the command of a killed one goes on (pid " + std::to_string(pid) +
-          "); waiting for it to end");
-    has_said = true;
-  }
+  const auto holder = holder_of(path);
+  if (!holder.is_of_this_host || !holder.command.is_running()) return;
+  say("another build runs in this tree: the command of a killed one goes on (pid " +
+      std::to_string(holder.command.pid) + "); waiting for it to end");
+  while (holder.command.is_running()) ::usleep(100'000);
 }
 
 std::string waiting_for(const std::string& path) {
-  return "another build runs in this tree (" + holder_of(path) + "); waiting for it to end";
+  return "another build runs in this tree (" + holder_of(path).name + "); waiting for it to end";
 }
 
-void write_name(int fd) {
-  const std::string name = own_name() + "\n";
-  if (::ftruncate(fd, 0) == 0) [[maybe_unused]] const auto n = ::pwrite(fd, name.data(), name.size(), 0);
+// False when it could not be written: then nobody can be told who holds the tree.
+bool write_all(int fd, const std::string& text) {
+  return ::ftruncate(fd, 0) == 0 && ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
 // Seconds since the last touch, by the clock that stamps files there; nullopt when the file is gone.
@@ -85,6 +118,28 @@ std::optional<std::int64_t> age_of(const std::string& path) {
   ::unlink(probe.c_str());
   if (::stat(path.c_str(), &then) != 0) return std::nullopt;
   return known ? now.st_mtim.tv_sec - then.st_mtim.tv_sec : 0;
+}
+
+bool is_old(const std::string& path) { return age_of(path).value_or(0) > kDeadAfterSeconds; }
+
+bool is_dead(const std::string& path) {
+  const auto holder = holder_of(path);
+  const bool has_ended = holder.is_of_this_host && holder.build.pid != 0 && !holder.build.is_running();
+  return has_ended || is_old(path);
+}
+
+// Removes the lock of a dead build.  Of several that try at once only one does; the others are told to wait.
+bool clear_dead(const std::string& path) {
+  const std::string claim = path + ".clearing";
+  const int fd = ::open(claim.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    if (is_old(claim)) ::unlink(claim.c_str());  // who wanted to clear it died as well
+    return false;
+  }
+  ::close(fd);
+  if (is_dead(path)) ::unlink(path.c_str());  // asked again: another may hold it by now
+  ::unlink(claim.c_str());
+  return true;
 }
 
 }  // namespace
@@ -109,31 +164,37 @@ void TreeLock::take_here(const std::function<void(const std::string&)>& say) {
     }
   }
   wait_for_orphan(path_, say);
-  write_name(fd_);
+  write_text(fd_, text_of_lock(std::nullopt));
+}
+
+void TreeLock::write_text(int fd, const std::string& text) {
+  text_ = text;
+  if (!write_all(fd, text)) [[maybe_unused]] const int emptied = ::ftruncate(fd, 0);
 }
 
 void TreeLock::name_command(int pid) {
-  if (fd_ < 0) return;
-  const std::string text = own_name() + "\ncommand " + std::to_string(pid) + " " + start_of(pid) + "\n";
-  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]] const auto n = ::pwrite(fd_, text.data(), text.size(), 0);
+  if (fd_ >= 0) return write_text(fd_, text_of_lock(pid));
+  if (!is_ours_) return;
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  write_text(fd, text_of_lock(pid));
+  ::close(fd);
 }
 
 void TreeLock::take_on_network(const std::function<void(const std::string&)>& say) {
   for (bool has_said = false;;) {
     const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd >= 0) {
-      write_name(fd);
+      write_text(fd, text_of_lock(std::nullopt));
       ::close(fd);
       is_ours_ = true;
       touched_ns_ = realtime_ns();
       return;
     }
     if (errno != EEXIST) return;
-    const auto age = age_of(path_);
-    if (age && *age > kDeadAfterSeconds) {
-      // Whoever renames it first clears it; a second one finds nothing to rename.
-      const std::string dead = path_ + ".dead-" + host_name() + "-" + std::to_string(::getpid());
-      if (::rename(path_.c_str(), dead.c_str()) == 0) ::unlink(dead.c_str());
+    if (is_dead(path_)) {
+      wait_for_orphan(path_, say);
+      if (!clear_dead(path_)) ::usleep(200'000);
       continue;
     }
     if (!has_said) say(waiting_for(path_));
@@ -153,7 +214,11 @@ TreeLock::~TreeLock() {
     [[maybe_unused]] const int emptied = ::ftruncate(fd_, 0);
     ::close(fd_);
   }
-  if (is_ours_) ::unlink(path_.c_str());
+  if (!is_ours_) return;
+  // Another build has it when this one was stopped for longer than a dead one is waited for.
+  std::ifstream file(path_);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text == text_) ::unlink(path_.c_str());
 }
 
 }  // namespace extfarm

@@ -25,7 +25,8 @@ class TreeLock {
  private:
   void take_here(const std::function<void(const std::string&)>& say);
   void take_on_network(const std::function<void(const std::string&)>& say);
-  std::string path_;
+  void write_text(int fd, const std::string& text);
+  std::string path_, text_;
   int fd_ = -1;            // this host's kernel holds the lock for us
   bool is_ours_ = false;   // on a network: the file is ours
   std::int64_t touched_ns_ = 0;

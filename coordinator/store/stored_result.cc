@@ -5,6 +5,7 @@
 //    "inputs":  [[path, digest], ...],          each once, for all results
 //    "results": [{"inputs":  [index into "inputs", ...],
 //                 "outputs": [[path, kind, mode, size_bytes, digest, link_target], ...],
+//                 "bystanders": [number, ...],
 //                 "stdout": bytes, "stderr": bytes, "run_seconds": number}, ...]}
 //
 // Results of one command mostly read the same headers, hence the one list.
@@ -57,6 +58,7 @@ std::vector<StoredResult> parse(std::string_view text, const Digest& command_key
     StoredResult result;
     for (const auto& index : value.at("inputs")) result.inputs.push_back(inputs.at(index.get<std::size_t>()));
     for (const auto& output : value.at("outputs")) result.outputs.push_back(output_from(output));
+    result.bystanders = value.at("bystanders").get<std::vector<std::uint64_t>>();
     result.stdout_bytes = bytes_from(value.at("stdout"));
     result.stderr_bytes = bytes_from(value.at("stderr"));
     result.run_seconds = value.at("run_seconds").get<double>();
@@ -87,6 +89,7 @@ std::string text_of(const Digest& command_key, const std::vector<StoredResult>& 
     }
     entries.push_back({{"inputs", std::move(read)},
                        {"outputs", std::move(outputs)},
+                       {"bystanders", result.bystanders},
                        {"stdout", bytes_to(result.stdout_bytes)},
                        {"stderr", bytes_to(result.stderr_bytes)},
                        {"run_seconds", std::isfinite(result.run_seconds) ? result.run_seconds : 0}});

@@ -2,6 +2,7 @@
 // kept together.  Knows nothing of files, nor of compression.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace extfarm::store {
 struct StoredResult {
   std::vector<AttestedInput> inputs;
   std::vector<AttestedOutput> outputs;
+  std::vector<std::uint64_t> bystanders;  // hashes of files that a search met and passed over; the caller's to read
   std::string stdout_bytes, stderr_bytes;
   double run_seconds = 0;
 };

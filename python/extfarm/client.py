@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 
+from extfarm import own_coordinator
+
 PROTOCOL_VERSION = 1
 
 
@@ -187,27 +189,32 @@ _given_up = False
 
 def wanted():
     """Whether this process was asked to build on the farm at all."""
-    if os.environ.get("EXTFARM_DISABLE") == "1":
+    if os.environ.get("EXTFARM_DISABLE"):
         return False
     return bool(os.environ.get("EXTFARM_SOCKET") or os.environ.get("EXTFARM") == "1"
-                or os.environ.get("SAGE_PARALLEL_DIST") not in (None, "", "0", "no"))
+                or os.environ.get("SAGE_PARALLEL_DIST"))
 
 
 def farm():
-    """This process's Client, connected at the first call; None when there is no coordinator, said once."""
+    """This process's Client, connected at the first call; None when there is no coordinator, said once.
+
+    Asked for without `extfarm run`, the farm is this process's own: it then starts
+    a coordinator, which its child processes share.
+    """
     global _client
     with _opening:
         if _given_up or not wanted():
             return None
         if _client is not None:
             return _client
-        path = os.environ.get("EXTFARM_SOCKET")
-        if not path:
-            _give_up("extfarm: no coordinator (EXTFARM_SOCKET is not set); building locally. "
-                     "Run the build as: extfarm run -- …")
-            return None
         try:
+            if not os.environ.get("EXTFARM_SOCKET"):
+                os.environ["EXTFARM_SOCKET"] = own_coordinator.start()
+            path = os.environ["EXTFARM_SOCKET"]
             _client = Client(path, _client_name())
+        except own_coordinator.NotStarted as error:
+            _give_up(f"extfarm: no coordinator could be started ({error}); building locally. "
+                     "Run the build as: extfarm run -- …")
         except CoordinatorGone as error:
             _give_up(f"extfarm: the coordinator at {path} cannot be reached ({error}); building locally. "
                      "Run the build as: extfarm run -- …")
@@ -225,6 +232,8 @@ def lost(error):
 def _give_up(words):
     global _client, _given_up
     _client, _given_up = None, True
+    if os.environ.get("EXTFARM_QUIET") == "1":
+        return
     try:
         print(words, file=sys.stderr, flush=True)
     except UnicodeEncodeError:
@@ -240,6 +249,7 @@ def _client_name():
 def _after_fork():
     global _client, _opening
     _opening = threading.Lock()
+    own_coordinator.forget_in_child()
     if _client is not None:
         _client.abandon_in_child()
         _client = None

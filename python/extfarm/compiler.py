@@ -23,7 +23,8 @@ def is_compiler(value):
 
 def clone(compiler):
     """A copy that shares no list and no dict with the original, so that threads may change their own."""
-    twin = copy.copy(compiler)
+    twin = object.__new__(type(compiler))  # copy.copy() would leave __slotnames__ on the class.
+    vars(twin).update(vars(compiler))
     for name, value in vars(compiler).items():
         if isinstance(value, (list, dict, set)):
             setattr(twin, name, copy.copy(value))

@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 
-from extfarm import client, public_headers, running
+from extfarm import client, own_coordinator, public_headers, running
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py")
 _BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
@@ -124,8 +124,10 @@ def _build_follows():
 def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, raise_on_failure=True,
              *rest, **named):
     """Stands in for cythonize_one: sends the transpile off and returns."""
+    progress = named.get("progress", rest[-1] if rest else "")
     request = None if fingerprint else _request(
-        (pyx_file, c_file, None, True), options, (True,) + rest, named)
+        (pyx_file, c_file, None, True), options, (True, *map(_without_count, rest)),
+        {name: _without_count(value) for name, value in named.items()})
     with _registry_lock:
         earlier = _registry.get(os.path.abspath(c_file))
     if earlier is not None:
@@ -136,7 +138,6 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
         if farm is not None:
             farm.count_local("cythonize", "cache" if fingerprint else "options cannot be sent")
         return plain_one(pyx_file, c_file, fingerprint, quiet, options, raise_on_failure, *rest, **named)
-    progress = named.get("progress", rest[-1] if rest else "")
     words = None if quiet else f"{progress}Cythonizing {pyx_file}"
     transpile = Transpile(pyx_file, c_file, words, not raise_on_failure, _action(pyx_file, c_file, request))
     with _registry_lock:
@@ -150,6 +151,11 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
     if not raise_on_failure and _is_last(progress):
         await_all()  # exclude_failures: cythonize looks at the files next.
     return None
+
+
+def _without_count(value):
+    """An argument as the farm's transpile gets it: "[3/7] " is said here, and changes when other modules come or go."""
+    return "" if isinstance(value, str) and _PROGRESS.match(value) else value
 
 
 def _is_last(progress):
@@ -219,6 +225,7 @@ def await_all():
         except Exception as error:  # Cython's CompileError, whose module may not be imported here.
             failure = failure or error
     if failure is not None:
+        own_coordinator.build_failed()
         raise failure
 
 
@@ -290,6 +297,7 @@ def _finish_at_exit():
         print(f"{type(error).__module__}.{type(error).__qualname__}: {error}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
+        own_coordinator.end()
         os._exit(1)  # An exception from here would leave the exit code at 0.
 
 

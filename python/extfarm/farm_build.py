@@ -6,23 +6,33 @@ distutils does with a failure.  Refuses to know sockets and command lines.
 
 import contextlib
 import copy
+import filecmp
 import os
 import threading
 import time
 
-from extfarm import announcements, client, compiler as compilers, cython, running
+from extfarm import announcements, client, compiler as compilers, cython, own_coordinator, running
 
 
 def build_all(command, plain):
     """Builds `command.extensions`; calls `plain`, the project's own way, when there is no coordinator."""
-    if client.farm() is None:
+    began = time.monotonic()
+    if client.farm() is not None:
+        FarmBuild(command).run()
+    else:
         cython.await_all()
         plain()
-        return
-    began = time.monotonic()
-    FarmBuild(command).run()
     if os.environ.get("EXTFARM_QUIET") != "1":
         print(f"Total time spent compiling C/C++ extensions:  {time.monotonic() - began:.2f} seconds.", flush=True)
+
+
+def is_newer_with_other_bytes(copied, original):
+    """Whether a copy that distutils would take for up to date is none.  False when one of them is missing."""
+    try:
+        return (os.stat(copied).st_mtime_ns >= os.stat(original).st_mtime_ns
+                and not filecmp.cmp(copied, original, shallow=False))
+    except FileNotFoundError:
+        return False
 
 
 class FarmBuild:
@@ -138,6 +148,7 @@ class FarmBuild:
     def _interrupt(self, reason):
         with self._lock:
             self._interrupted = True
+        own_coordinator.build_failed()
         cython.abandon()
         farm = client.farm()
         if farm is not None:
@@ -146,6 +157,7 @@ class FarmBuild:
     def _settle(self):
         if not self._errors:
             return
+        own_coordinator.build_failed()
         error = self._errors[min(self._errors)]
         if isinstance(error, running.Stopped) or type(error).__module__.startswith("Cython."):
             cython.abandon()

@@ -51,6 +51,15 @@ def farm_class(build_ext):
         def _build_extensions_parallel(self):
             farm_build.build_all(self, super()._build_extensions_parallel)
 
+        def copy_file(self, infile, outfile, *args, **named):
+            # distutils leaves a newer file as it is; a copy in place that somebody changed is newer.
+            force = self.force
+            self.force = force or farm_build.is_newer_with_other_bytes(outfile, infile)
+            try:
+                return super().copy_file(infile, outfile, *args, **named)
+            finally:
+                self.force = force
+
     FarmBuildExt.__name__ = build_ext.__name__
     FarmBuildExt.__qualname__ = build_ext.__qualname__
     FarmBuildExt.__module__ = build_ext.__module__

@@ -5,9 +5,18 @@ import os
 import random
 
 FOLDERS = 5
+FEW = 3  # sources that include few.h
 
 
-def write(folder, sources, headers_each, header_count, seed=1):
+def few_header(value):
+    return f"#pragma once\n#define FEW {value}\n"
+
+
+def source(number, value):
+    return f"int f{number}(void) {{ return {value}; }}\n"
+
+
+def write(folder, sources, headers_each, header_count, compiler="gcc", seed=1):
     """Writes the sources, build.ninja and manifest.json.  Returns the manifest's path."""
     chosen = random.Random(seed)
     include = []
@@ -16,23 +25,28 @@ def write(folder, sources, headers_each, header_count, seed=1):
         include.append(f"-Iinclude{number}")
     headers = [f"h{number}.h" for number in range(header_count)]
     for number, header in enumerate(headers):
-        with open(os.path.join(folder, f"include{number % FOLDERS}", header), "w") as out:
-            out.write(f"#pragma once\nextern int v{number};\n")
+        _write(os.path.join(folder, f"include{number % FOLDERS}", header), f"#pragma once\nextern int v{number};\n")
+    _write(os.path.join(folder, "include0", "few.h"), few_header(0))
     os.makedirs(os.path.join(folder, "src"), exist_ok=True)
     os.makedirs(os.path.join(folder, "obj"), exist_ok=True)
     actions = []
-    with open(os.path.join(folder, "build.ninja"), "w") as ninja:
-        ninja.write("rule cc\n  command = gcc -O0 %s -MD -MF $out.d -c $in -o $out\n  deps = gcc\n  depfile = $out.d\n"
-                    % " ".join(include))
+    with open(os.path.join(folder, "build.ninja"), "w", encoding="ascii") as ninja:
+        ninja.write(f"rule cc\n  command = {compiler} -O0 {' '.join(include)} -MD -MF $out.d -c $in -o $out\n"
+                    "  deps = gcc\n  depfile = $out.d\n")
         for number in range(sources):
-            source, target = f"src/s{number}.c", f"obj/s{number}.o"
-            with open(os.path.join(folder, source), "w") as out:
-                out.writelines(f"#include <{name}>\n" for name in chosen.sample(headers, headers_each))
-                out.write(f"int f{number}(void) {{ return {number}; }}\n")
-            ninja.write(f"build {target}: cc {source}\n")
-            actions.append({"argv": ["gcc", "-O0", *include, "-c", source, "-o", target],
-                            "inputs": [source], "outputs": [target]})
+            name, target = f"src/s{number}.c", f"obj/s{number}.o"
+            included = chosen.sample(headers, headers_each - (number < FEW)) + ["few.h"] * (number < FEW)
+            _write(os.path.join(folder, name), "".join(f"#include <{header}>\n" for header in included)
+                   + source(number, number))
+            ninja.write(f"build {target}: cc {name}\n")
+            actions.append({"argv": [compiler, "-O0", *include, "-c", name, "-o", target],
+                            "inputs": [name], "outputs": [target]})
     path = os.path.join(folder, "manifest.json")
-    with open(path, "w") as out:
+    with open(path, "w", encoding="ascii") as out:
         json.dump({"schema": 1, "actions": actions}, out, indent=0)
     return path
+
+
+def _write(path, text):
+    with open(path, "w", encoding="ascii") as out:
+        out.write(text)

@@ -3,6 +3,7 @@
 Knows the command lines of README.md.  Leaves no process behind.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -61,7 +62,8 @@ class OneMachine(unittest.TestCase):
     def tearDown(self):
         for process in self._started:
             for pid, _ in descendants(process.pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # It has ended by itself meanwhile.
+                    os.kill(pid, signal.SIGKILL)
             process.kill()
             process.wait()
         shutil.rmtree(self.top, ignore_errors=True)
@@ -111,9 +113,10 @@ class OneMachine(unittest.TestCase):
         self._started.append(process)
         return process
 
-    def start_worker(self, name, *options, home="home", **variables):
+    def start_worker(self, name, *options, slots=1, home="home", **variables):
         """A worker on the loopback interface, ready."""
-        worker = self.start(name, program("extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--slots", "1", "--scratch",
+        worker = self.start(name, program("extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--slots", str(slots),
+                            "--scratch",
                             self.path(name + ".scratch"), *options, cwd="/", home=home, **variables)
         wait_until(lambda: "worker.ready" in self.log(name), f"worker: {self.log(name)}")
         return worker

@@ -107,12 +107,6 @@ class WithoutCoordinator(Case):
         self.assertIn(GONE, done.stderr)
         self.assertEqual(project.evaluate("one.value, two.value", "one", "two"), "(1, 1)")
 
-    def test_asked_for_without_a_socket(self):
-        for variable in ("EXTFARM", "SAGE_PARALLEL_DIST"):
-            done = self.two().run(**{variable: "1"})
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(done.stderr.count("extfarm: no coordinator (EXTFARM_SOCKET is not set)"), 1)
-
     def test_disabled_it_does_not_even_connect(self):
         with FrontDoor() as door:
             done = self.two().run(socket=door.path, EXTFARM_DISABLE="1")
@@ -208,6 +202,23 @@ class Order(Case):
             done = project.run(socket=door.path)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(self.met)
+
+    def test_a_transpile_is_the_same_action_whatever_other_modules_there_are(self):
+        project = self.project({"setup.py": CYTHON_SETUP, "a.pyx": "x = 1\n", "c.pyx": "x = 2\n"})
+        requests = []
+        for _ in range(2):
+            with FrontDoor() as door:
+                done = project.run(socket=door.path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            requests.append({action["group"]: action["stdin"] for action in door.actions
+                             if action["kind"] == "cythonize"})
+            with open(os.path.join(project.folder, "b.pyx"), "w", encoding="utf-8") as out:
+                out.write("from a cimport *\n")
+            with open(os.path.join(project.folder, "a.pxd"), "w", encoding="utf-8") as out:
+                out.write("cdef int y\n")
+        self.assertEqual(sorted(requests[1]), ["a", "b", "c"])
+        for name in ("a", "c"):
+            self.assertEqual(requests[0][name], requests[1][name], name)
 
     def test_without_a_build_command_cythonize_waits(self):
         body = CYTHON_SETUP.replace("setup(name", "made = cythonize(['*.pyx'], language_level=3)\n"

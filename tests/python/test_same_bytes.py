@@ -3,6 +3,7 @@
 Knows only setup.py builds and their outputs.  Refuses to look inside.
 """
 
+import os
 import unittest
 
 from front_door import FrontDoor
@@ -82,6 +83,18 @@ class SameBytes(unittest.TestCase):
         with FrontDoor(lambda action, door: {"result": "fresh"}) as door:
             again = project.run("setup.py", "-v", "build_ext", "--inplace", socket=door.path)
         self.assertEqual(again.stdout.count("skipping 'one' extension (up-to-date)"), 1, again.stdout)
+
+    def test_a_library_changed_by_hand_beside_the_sources_is_copied_again(self):
+        project, _ = self.compare({"setup.py": C_SETUP, "one.c": c_module("one"), "two.c": c_module("two"),
+                                   "more.c": "int more(void) { return 3; }\n"}, ["compile"] * 3 + ["link"] * 2)
+        before = project.outputs()
+        (name,) = [path for path in before if path.startswith("one.") and path.endswith(".so")]
+        with open(os.path.join(project.folder, name), "ab") as out:
+            out.write(b"x")
+        with FrontDoor(lambda action, door: {"result": "fresh"}) as door:
+            again = project.run(socket=door.path)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(project.outputs(), before)
 
 
 if __name__ == "__main__":

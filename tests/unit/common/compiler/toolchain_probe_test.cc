@@ -103,5 +103,57 @@ TEST_F(ToolchainTest, AnAbsentDriverIsNamed) {
   EXPECT_NE(missing.error().message.find("no-such-cc"), std::string::npos);
 }
 
+// What an earlier process kept of gcc, without its "as": a probe that has "as" has asked.
+ToolMemory kept_without_as(ToolchainProbe& probe) {
+  EXPECT_TRUE(probe.probe({"/usr/bin/gcc", {}}));
+  auto memory = decode_tool_memory(probe.take_answers());
+  EXPECT_TRUE(memory.has_value());
+  auto& parts = memory->drivers.at(0).second.parts;
+  std::erase_if(parts, [](const auto& part) { return part.first == "as"; });
+  return *memory;
+}
+
+TEST_F(ToolchainTest, WhatADriverAnsweredIsNotAskedByTheNextProcess) {
+  ToolchainProbe later(runner_, digests_);
+  later.restore(encode(kept_without_as(probe_)));
+  const auto tools = later.probe({"/usr/bin/gcc", {}});
+  ASSERT_TRUE(tools);
+  EXPECT_TRUE(has(*tools, "cc1"));
+  EXPECT_FALSE(has(*tools, "as"));
+  EXPECT_EQ(later.take_answers(), "");
+}
+
+TEST_F(ToolchainTest, ADriverIsAskedAgainWhenAFolderOfItsProgramsHasChanged) {
+  auto memory = kept_without_as(probe_);
+  memory.drivers.at(0).second.witnesses.at(0).second.ctime_ns -= 1;
+  ToolchainProbe later(runner_, digests_);
+  later.restore(encode(memory));
+  const auto tools = later.probe({"/usr/bin/gcc", {}});
+  ASSERT_TRUE(tools);
+  EXPECT_TRUE(has(*tools, "as"));
+  EXPECT_NE(later.take_answers(), "");
+}
+
+TEST_F(ToolchainTest, DigestsThatWereKeptCountWhileTheStampIsTheSame) {
+  auto memory = kept_without_as(probe_);
+  for (auto& known : memory.digests) known.digest = digest_of("kept");
+  DigestCache digests(filesystem_);
+  ToolchainProbe later(runner_, digests);
+  later.restore(encode(memory));
+  EXPECT_EQ(digests.digest(memory.digests.at(0).path), digest_of("kept"));
+}
+
+TEST_F(ToolchainTest, ADamagedMemoryIsLeftAlone) {
+  const auto text = encode(kept_without_as(probe_));
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    const auto part = decode_tool_memory(text.substr(0, size));
+    if (part) EXPECT_EQ(encode(*part), text.substr(0, size));
+  }
+  EXPECT_FALSE(decode_tool_memory("something else"));
+  ToolchainProbe later(runner_, digests_);
+  later.restore(text.substr(0, text.size() / 2));
+  EXPECT_TRUE(later.probe({"/usr/bin/gcc", {}}));
+}
+
 }  // namespace
 }  // namespace extfarm

@@ -55,6 +55,16 @@ class FreshnessTest : public testing::Test {
     EXPECT_EQ(verdict.fresh, verdict.reason == "up to date");
     return verdict.reason;
   }
+  // Of a result that has read a.cc as it is and `input` with that content ("": it was not there).
+  bool would_repeat(const std::string& input, const std::string& content,
+                    const std::vector<std::uint64_t>& bystanders = {}) {
+    judge_->look_again();
+    action_.kind = ActionKind::kCompile;
+    Attestation result;
+    result.inputs = {{root_ + "/a.cc", *digests_.digest(root_ + "/a.cc")},
+                     {input, content.empty() ? Digest{} : digest_of(content)}};
+    return judge_->would_repeat(action_, fingerprint_of(action_), result, {root_ + "/near", root_ + "/far"}, bystanders);
+  }
   std::string root_;
   PosixFilesystem filesystem_;
   DigestCache digests_{filesystem_};
@@ -109,6 +119,17 @@ TEST_F(FreshnessTest, TheFingerprintLeavesOutWhatDoesNotChangeTheResult) {
 TEST_F(FreshnessTest, AChangedInputIsNamed) {
   write("a.h", "HEADER");
   EXPECT_EQ(reason(), "a.h changed");
+}
+
+TEST_F(FreshnessTest, AnInputWrittenSinceTheCommandStartedHasChangedUnlessThisBuildMadeIt) {
+  Attestation attestation;
+  attestation.inputs = {{root_ + "/a.h", digest_of("header")}};
+  action_.inputs.clear();
+  recorded_ = judge_->witness(action_, fingerprint_of(action_), attestation, {}, 0);
+  EXPECT_EQ(reason(), "a.h changed");
+  action_.pinned = {{root_ + "/a.h", digest_of("header")}};
+  recorded_ = judge_->witness(action_, fingerprint_of(action_), attestation, {}, 0);
+  EXPECT_EQ(reason(), "up to date");
 }
 
 TEST_F(FreshnessTest, AMissingInputIsNamed) {
@@ -184,6 +205,30 @@ TEST_F(FreshnessTest, TheCommandIsLookedAtBeforeTheInputsAndTheInputsBeforeTheOu
   EXPECT_EQ(reason(), "a.h changed");
   action_.argv.push_back("-g");
   EXPECT_EQ(reason(), "another command");
+}
+
+// ---- results of earlier builds
+
+TEST_F(FreshnessTest, AResultWithTheInputsOfNowWouldBeRepeated) {
+  EXPECT_TRUE(would_repeat(root_ + "/a.h", "header"));
+  EXPECT_FALSE(would_repeat(root_ + "/a.h", "another header"));
+}
+
+TEST_F(FreshnessTest, AResultThatMissedAFileWhichIsHereNowWouldNotBeRepeated) {
+  EXPECT_TRUE(would_repeat(root_ + "/absent.h", ""));
+  write("absent.h", "");
+  EXPECT_FALSE(would_repeat(root_ + "/absent.h", ""));
+}
+
+TEST_F(FreshnessTest, AResultWithAHeaderThatANewOneComesBeforeWouldNotBeRepeated) {
+  fs::create_directory(root_ + "/near");
+  fs::create_directory(root_ + "/far");
+  write("a.cc", "#include <x.h>\n");
+  write("far/x.h", "x");
+  EXPECT_TRUE(would_repeat(root_ + "/far/x.h", "x"));
+  write("near/x.h", "nearer");
+  EXPECT_FALSE(would_repeat(root_ + "/far/x.h", "x"));
+  EXPECT_TRUE(would_repeat(root_ + "/far/x.h", "x", {path_hash(root_ + "/near/x.h")})) << "it was there then";
 }
 
 }  // namespace

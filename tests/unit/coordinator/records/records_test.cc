@@ -108,7 +108,7 @@ TEST_F(RecordsTest, FindsAnActionByEachOfItsNames) {
 TEST_F(RecordsTest, TellsTheVerdictsOfTheLastBuild) {
   const auto records = open();
   const auto first = records->begin_build();
-  records->set_verdict(digest_of("a"), first, "a.h changed");
+  records->set_verdict(digest_of("a"), {first, "a.h changed", true});
   records->set_fresh(first, {digest_of("b"), digest_of("c")});
   records->flush();
   const auto second = open()->begin_build();
@@ -116,6 +116,7 @@ TEST_F(RecordsTest, TellsTheVerdictsOfTheLastBuild) {
   EXPECT_EQ(records->last_build(), second);
   EXPECT_EQ(records->verdict(digest_of("a"))->build, first);
   EXPECT_EQ(records->verdict(digest_of("a"))->reason, "a.h changed");
+  EXPECT_TRUE(records->verdict(digest_of("a"))->is_restored);
   EXPECT_FALSE(records->was_fresh(second, digest_of("c")));
   records->set_fresh(second, {digest_of("c")});
   EXPECT_TRUE(records->was_fresh(second, digest_of("c")));
@@ -217,8 +218,21 @@ TEST_F(RecordsTest, ADamagedPageIsSetAsideWhenItIsMet) {
 
 TEST_F(RecordsTest, ALaterVersionIsSetAside) {
   open();
-  run_sql("PRAGMA user_version = 3");
+  run_sql("PRAGMA user_version = 4");
   expect_set_aside_once();
+}
+
+TEST_F(RecordsTest, AVersionWithoutRestoredVerdictsKeepsThemAll) {
+  open()->set_published(digest_of("a"), "result");
+  run_sql("ALTER TABLE verdicts DROP COLUMN is_restored");
+  run_sql("INSERT INTO verdicts VALUES ('" + to_hex(digest_of("a")) + "', 7, 'a.h changed')");
+  run_sql("PRAGMA user_version = 2");
+  const auto records = open();
+  EXPECT_EQ(records->warning(), "");
+  EXPECT_EQ(records->published(digest_of("a")), "result");
+  ASSERT_TRUE(records->verdict(digest_of("a")));
+  EXPECT_EQ(records->verdict(digest_of("a"))->build, 7);
+  EXPECT_FALSE(records->verdict(digest_of("a"))->is_restored);
 }
 
 TEST_F(RecordsTest, AnEarlierVersionKeepsItsHistory) {

@@ -84,7 +84,7 @@ TEST(LongestChainTest, AChainOfAHundredThousandIsNoTrouble) {
 // The names and types of every field, as the document that others script against has them.
 TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
   const json expected = json::parse(R"({"schema": 1, "status": "ok", "exit_code": 0,
- "actions": {"total": 0, "fresh": 0, "on_workers": 0, "passed_through": 0, "failed": 0, "retried": 0, "backups": 0},
+ "actions": {"total": 0, "fresh": 0, "restored": 0, "on_workers": 0, "passed_through": 0, "failed": 0, "retried": 0, "backups": 0},
  "seconds": {"wall": 0.0, "run_total": 0.0, "critical_path": 0.0, "lower_bound": 0.0},
  "efficiency": 0.0, "slots": 0, "coordinator_cpu_seconds": 0.0, "bytes_returned": 0,
  "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0},
@@ -102,7 +102,7 @@ TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
 
 TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   BuildLog log = small_build();
-  log.status = "failed", log.exit_code = 3, log.total = 11, log.fresh = 12, log.on_workers = 13;
+  log.status = "failed", log.exit_code = 3, log.total = 11, log.fresh = 12, log.on_workers = 13, log.restored = 25;
   log.passed_through = 14, log.failed = 15, log.retried = 16, log.backups = 17, log.inputs_differ = 18;
   log.toolchain_differs = 19, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
   log.dispatch_ms = {1, 2, 9};
@@ -110,7 +110,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   const json found = json::parse(last_build_json(log));
   EXPECT_EQ(found["status"], "failed");
   EXPECT_EQ(found["exit_code"], 3);
-  EXPECT_EQ(found["actions"], json::parse(R"({"total":11,"fresh":12,"on_workers":13,"passed_through":14,
+  EXPECT_EQ(found["actions"], json::parse(R"({"total":11,"fresh":12,"restored":25,"on_workers":13,"passed_through":14,
                                               "failed":15,"retried":16,"backups":17})"));
   EXPECT_EQ(found["seconds"],
             json::parse(R"({"wall":10.0,"run_total":10.0,"critical_path":7.0,"lower_bound":7.0})"));
