@@ -30,12 +30,13 @@ enum class Family { kCompiler, kArchiver, kCython, kOther };
 // "x86_64-linux-gnu-g++-12" is g++ behind a target and before a version.
 Family family_of(string_view program) {
   string_view name = base_name(program);
+  if (name == "c89" || name == "c99") return Family::kCompiler;
   while (!name.empty() && (std::isdigit(static_cast<unsigned char>(name.back())) || name.back() == '.')) {
     name.remove_suffix(1);
   }
   if (!name.empty() && name.back() == '-') name.remove_suffix(1);
-  static constexpr std::array<string_view, 10> kCompilers = {"gcc",     "g++",      "cc",    "c++", "clang",
-                                                             "clang++", "gfortran", "flang", "c99", "c89"};
+  static constexpr std::array<string_view, 8> kCompilers = {"gcc",     "g++",      "cc",    "c++", "clang",
+                                                             "clang++", "gfortran", "flang"};
   static constexpr std::array<string_view, 3> kArchivers = {"ar", "gcc-ar", "llvm-ar"};
   const auto ends_with_tool = [&](string_view tool) {
     return name == tool ||

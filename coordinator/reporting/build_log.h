@@ -84,6 +84,7 @@ Figures figures_of(const BuildLog&);
 void log_local(BuildLog&, LoggedLocal);
 
 std::string last_build_json(const BuildLog&);  // DESIGN section 10's schema 1
+std::string ran_locally_json(const BuildLog&);  // how many, why, and the commands that are known
 std::string trace_json(const BuildLog&);   // Chrome trace format; one process per worker, one thread per slot
 std::string report_html(const BuildLog&);  // one self-contained page
 // A few lines for the end of the build: counts, figures, where the report lies.

@@ -1,4 +1,4 @@
-// last-build.json, schema 1: what scripts read.  A field is never renamed or
+// last-build.json and ran-locally.json, schema 1: what scripts read.  A field is never renamed or
 // dropped without a new schema number.
 #include <nlohmann/json.hpp>
 
@@ -44,14 +44,6 @@ std::string last_build_json(const BuildLog& log) {
   out["bytes_returned"] = log.bytes_returned;
   out["dispatch_ms"] = {{"p50", figures.dispatch_p50_ms}, {"p99", figures.dispatch_p99_ms}};
   out["rejected"] = {{"inputs_differ", log.inputs_differ}, {"toolchain_differs", log.toolchain_differs}};
-  out["local_reasons"] = log.local_reasons;
-  out["local"] = ordered_json::array();
-  for (const auto& local : log.local) {
-    ordered_json words = ordered_json::array();
-    for (const auto& word : local.argv) words.push_back(ordered_json(bytes_to(word)));
-    out["local"].push_back(
-        {{"reason", local.reason}, {"cwd", ordered_json(bytes_to(local.cwd))}, {"argv", std::move(words)}});
-  }
   out["workers"] = ordered_json::array();
   for (const auto& worker : log.workers) {
     out["workers"].push_back({{"id", worker.id},
@@ -60,6 +52,21 @@ std::string last_build_json(const BuildLog& log) {
                               {"actions", worker.actions},
                               {"run_seconds", worker.run_seconds},
                               {"quarantined", worker.quarantined}});
+  }
+  return dumped(out);
+}
+
+std::string ran_locally_json(const BuildLog& log) {
+  ordered_json out;
+  out["schema"] = 1;
+  out["count"] = log.passed_through;
+  out["reasons"] = log.local_reasons;
+  out["commands"] = ordered_json::array();
+  for (const auto& local : log.local) {
+    ordered_json words = ordered_json::array();
+    for (const auto& word : local.argv) words.push_back(ordered_json(bytes_to(word)));
+    out["commands"].push_back(
+        {{"reason", local.reason}, {"cwd", ordered_json(bytes_to(local.cwd))}, {"argv", std::move(words)}});
   }
   return dumped(out);
 }

@@ -108,7 +108,7 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
 }
 
 int explain_local(const std::string& project_root) {
-  const std::string file = project_root + "/.extfarm/last-build.json";
+  const std::string file = project_root + "/.extfarm/ran-locally.json";
   const auto text = PosixFilesystem().read(file);
   if (!text) {
     std::fprintf(stderr, "extfarm: %s; build here first: extfarm run -- …\n", text.error().message.c_str());
@@ -116,12 +116,12 @@ int explain_local(const std::string& project_root) {
   }
   try {
     const auto build = nlohmann::json::parse(*text);
-    const auto count = build.at("actions").at("passed_through").get<std::uint64_t>();
+    const auto count = build.at("count").get<std::uint64_t>();
     std::printf("%llu %s locally in the last build\n", static_cast<unsigned long long>(count),
                 count == 1 ? "command ran" : "commands ran");
-    for (const auto& [reason, times] : build.at("local_reasons").items()) {
+    for (const auto& [reason, times] : build.at("reasons").items()) {
       std::printf("%llu × %s\n", static_cast<unsigned long long>(times.get<std::uint64_t>()), reason.c_str());
-      for (const auto& local : build.at("local")) {
+      for (const auto& local : build.at("commands")) {
         if (local.at("reason") != reason || local.at("argv").empty()) continue;
         std::string line;
         for (const auto& word : local.at("argv")) line += (line.empty() ? "" : " ") + bytes_from(word);

@@ -1,6 +1,6 @@
 """A worker and a coordinator for each mode, and one command line in all of them and without.
 
-Knows the programs' command lines and `.extfarm/last-build.json`; nothing of what a case tests.
+Knows the programs' command lines and the reports in `.extfarm`; nothing of what a case tests.
 """
 
 import hashlib
@@ -85,12 +85,15 @@ class Farm:
         raise RuntimeError("the coordinator went away")
 
     def end(self):
-        """What `last-build.json` says of the build that ends with this."""
+        """What is reported of the build that ends with this: its figures, and what ran locally."""
         self._run.communicate(b"end\n")
         self._worker.send_signal(signal.SIGTERM)
         self._worker.wait()
-        with open(os.path.join(self.folder, ".extfarm", "last-build.json"), encoding="utf-8") as file:
-            return json.load(file)
+        found = {}
+        for name in ("last-build", "ran-locally"):
+            with open(os.path.join(self.folder, ".extfarm", name + ".json"), encoding="utf-8") as file:
+                found[name] = json.load(file)
+        return found["last-build"]["actions"], found["ran-locally"]["commands"]
 
     def log(self):
         with open(os.path.join(self.folder, "worker.log"), encoding="utf-8") as file:
@@ -106,7 +109,7 @@ class Farms:
         return self._farms[mode].socket
 
     def end(self):
-        """By mode, what its last-build.json says."""
+        """By mode, its counts of actions and the commands that ran locally."""
         builds = {mode: farm.end() for mode, farm in self._farms.items()}
         for mode, farm in self._farms.items():
             if f"view={'private' if mode == 'view' else 'direct'}" not in farm.log():

@@ -17,7 +17,8 @@ def compilers():
     """One name for each name on the PATH that means a compiler, cross compilers too."""
     found = set()
     for folder in plain_environment()["PATH"].split(":"):
-        found |= {name for name in os.listdir(folder) if NAME.match(name) and os.access(os.path.join(folder, name), os.X_OK)}
+        found |= {name for name in os.listdir(folder)
+                  if NAME.match(name) and os.access(os.path.join(folder, name), os.X_OK)}
     by_program = {}
     for name in sorted(found, key=lambda name: (len(name), name)):
         by_program.setdefault(os.path.realpath(shutil.which(name, path=plain_environment()["PATH"])), name)
@@ -38,8 +39,8 @@ class EveryCompiler(unittest.TestCase):
             for mode, difference in found.items():
                 with self.subTest(compiler=name, line=line, mode=mode):
                     self.assertEqual(difference, "")
-        for mode, build in builds.items():
-            self.assertEqual(build["local"], [], mode)
+        for mode, (_, commands) in builds.items():
+            self.assertEqual(commands, [], mode)
         self.assertEqual([name for name in INSTALLED if shutil.which(name) is None], [], "scripts/install-dependencies")
 
 

@@ -56,7 +56,7 @@ class Generated(unittest.TestCase):
                 with self.subTest(number=case.row, line=case.line, compiler=case.compilers[0], mode=mode):
                     self.fail(text)
         varying = sum(varies for _, _, varies in results)
-        shares = {mode: 1 - build["actions"]["passed_through"] / build["actions"]["total"] for mode, build in builds.items()}
+        shares = {mode: 1 - actions["passed_through"] / actions["total"] for mode, (actions, _) in builds.items()}
         print(f"on a worker: {shares['view']:.0%} with a view, {shares['direct']:.0%} without; "
               f"{varying} vary with the plain compiler alone", file=sys.stderr)
         self.assertGreater(shares["view"], 0.6, "hardly anything was tried on a worker")

@@ -25,8 +25,8 @@ class Table(unittest.TestCase):
             cls.found = {key: (job.result(), folder) for key, (job, folder) in jobs.items()}
         builds = farms.end()
         cls.local = {mode: {} for mode in MODES}
-        for mode, build in builds.items():
-            for entry in build["local"]:
+        for mode, (_, commands) in builds.items():
+            for entry in commands:
                 cls.local[mode].setdefault(entry["cwd"], []).append(entry["reason"])
 
     def check_row(self, row):

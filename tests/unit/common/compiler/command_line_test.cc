@@ -59,6 +59,7 @@ TEST(CommandLine, DepfilesFollowTheOutput) {
 TEST(CommandLine, ProgramsAreKnownByTheirBaseName) {
   EXPECT_EQ(read_command_line({"/opt/bin/clang++-14", "-c", "a.cc"}).kind, ActionKind::kCompile);
   EXPECT_EQ(read_command_line({"aarch64-linux-gnu-gfortran", "-c", "a.f90"}).kind, ActionKind::kCompile);
+  EXPECT_EQ(read_command_line({"c99", "-c", "a.c"}).kind, ActionKind::kCompile);
   EXPECT_EQ(read_command_line({"gcc-ar", "rcs", "l.a", "a.o"}).kind, ActionKind::kArchive);
   EXPECT_EQ(read_command_line({"notgcc", "-c", "a.c"}).kind, ActionKind::kOther);
   EXPECT_EQ(read_command_line({"swig", "-python", "a.i"}).kind, ActionKind::kOther);
