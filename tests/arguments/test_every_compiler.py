@@ -28,7 +28,7 @@ def compilers():
 class EveryCompiler(unittest.TestCase):
     def test_gives_its_own_bytes_on_a_worker(self):
         names = compilers()
-        farms = Farms(["gcc"])
+        farms = Farms(names)
         differences = {}
         for name in names:
             for number, line in enumerate(LINES):
@@ -40,7 +40,7 @@ class EveryCompiler(unittest.TestCase):
                 with self.subTest(compiler=name, line=line, mode=mode):
                     self.assertEqual(difference, "")
         for mode, (_, commands) in builds.items():
-            self.assertEqual(commands, [], mode)
+            self.assertEqual([each for each in commands if "/cases/" in each["cwd"]], [], mode)
         self.assertEqual([name for name in INSTALLED if shutil.which(name) is None], [], "scripts/install-dependencies")
 
 
