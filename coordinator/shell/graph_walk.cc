@@ -119,6 +119,7 @@ void GraphWalk::run_here(std::uint32_t at) {
   request.environment.assign(environment.begin(), environment.end());
   request.cwd = action.cwd;
   request.stdin_bytes = action.stdin_bytes;
+  request.dies_with_parent = true;
   started_ns_[at] = realtime_ns();
   const auto id = session_.runner().start(request);
   if (!id) {

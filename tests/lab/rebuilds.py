@@ -98,15 +98,17 @@ class Rebuilds(OneMachine):
         self.assertEqual(sorted(made), sorted(expected))
         self.assertEqual([name for name in expected if made[name] != expected[name]], [], "differ from a plain build")
 
-    def assert_rebuilds(self, target, reason, ran, before=None, **variables):
+    def assert_rebuilds(self, target, reason, ran, before=None, also=(), **variables):
         """A change was made: `target` runs for that reason, `ran` is all that runs, the bytes are right.
 
         `before`: what explain says before the build, where that is another reason; it cannot know of a
-        command or an environment that changes.
+        command or an environment that changes.  `also`: what explain says of other actions of that build.
         """
         self.assertEqual(self.explain(target, **variables)[1], before or f"would run, because {reason}")
         self.assertEqual(self.rebuild(**variables), sorted(ran))
         self.assertEqual(self.explain(target, **variables), (f"ran, because {reason}", STILL))
+        for other, words in dict(also).items():
+            self.assertEqual(self.explain(other, **variables), (words, STILL))
         self.assert_as_from_scratch(**variables)
         self.assertEqual(self.rebuild(**variables), [])
 

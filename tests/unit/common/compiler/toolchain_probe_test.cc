@@ -147,7 +147,9 @@ TEST_F(ToolchainTest, ADamagedMemoryIsLeftAlone) {
   const auto text = encode(kept_without_as(probe_));
   for (std::size_t size = 0; size < text.size(); ++size) {
     const auto part = decode_tool_memory(text.substr(0, size));
-    if (part) EXPECT_EQ(encode(*part), text.substr(0, size));
+    if (part) {
+      EXPECT_EQ(encode(*part), text.substr(0, size));
+    }
   }
   EXPECT_FALSE(decode_tool_memory("something else"));
   ToolchainProbe later(runner_, digests_);
