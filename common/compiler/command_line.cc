@@ -187,7 +187,8 @@ void read_compile(const Parsed& parsed, CommandReading& out) {
     out.outputs.push_back(parsed.output);
   } else if (!parsed.syntax_only && !parsed.prints) {
     for (const auto& source : out.sources) {
-      const char* ending = parsed.emits_llvm ? (parsed.assembly_only ? ".ll" : ".bc") : parsed.assembly_only ? ".s" : ".o";
+      const char* assembly = parsed.emits_llvm ? ".ll" : ".s";
+      const char* ending = parsed.assembly_only ? assembly : parsed.emits_llvm ? ".bc" : ".o";
       out.outputs.push_back(std::string(stem(source)) + ending);
     }
   }

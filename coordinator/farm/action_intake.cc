@@ -36,7 +36,8 @@ std::string resolve_program(const Action& action) {
   std::istringstream folders(search_path(action));
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, action.cwd);
-    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate) && !is_front(candidate)) return candidate;
+    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate) && !is_front(candidate))
+      return candidate;
   }
   return {};
 }

@@ -14,7 +14,7 @@ from cases import compare, perform
 from farms import Farms
 from generator import COMPILERS, command
 
-COUNT = int(os.environ.get("EXTFARM_GENERATED", "250"))
+COUNT = int(os.environ.get("EXTFARM_GENERATED", "150"))
 SEED = int(os.environ.get("EXTFARM_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
 THREADS = 2
 PLAIN_RUNS = 4  # enough to see that the plain compiler differs from itself

@@ -104,8 +104,8 @@ Result<std::vector<RedirectedOutput>> redirect_outputs(const Action& action, con
   }
   if (is_list_written && reading.depfile != "/dev/null") {
     out.push_back({absolute(reading.depfile), in_scratch(folder, reading.depfile + ".list")});
-    redirect_list(reading, program.find("clang") != std::string::npos, has_word(action.argv, "-o"), out.back().stored_at,
-                  argv);
+    const bool is_clang = program.find("clang") != std::string::npos;
+    redirect_list(reading, is_clang, has_word(action.argv, "-o"), out.back().stored_at, argv);
   }
   return out;
 }

@@ -266,8 +266,9 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
   if (const auto collected = collect(attempt); !collected)
     return fail(key, attempt, OutcomeClass::kInfrastructure, collected.error().message);
   const auto& command = attempt.command;
-  const bool is_listed = attempt.exit.exit_code == 0 && !command.listing_argv.empty() &&
-                         (command.listing_is_needed || !has_own_list(attempt.action, command, attempt.outputs, filesystem));
+  const bool is_listed =
+      attempt.exit.exit_code == 0 && !command.listing_argv.empty() &&
+      (command.listing_is_needed || !has_own_list(attempt.action, command, attempt.outputs, filesystem));
   if (!is_listed) return conclude(key, attempt);
   // In a view of its own, for it may write the side files again.  Pinned bytes that came in a message are in the first.
   if (attempt.view && attempt.supplied.empty()) {
