@@ -234,8 +234,8 @@ CommandReading read_command_line(const std::vector<std::string>& argv) {
   Parsed parsed = parse(argv);
   if (parsed.inputs.empty()) parsed.stay("it names no input");
   if (is_header_output(parsed)) parsed.stay("it makes a precompiled header");
-  if (parsed.output == "-") parsed.output.clear(), parsed.prints = true;
   const bool stops_early = parsed.compile_only || parsed.assembly_only || parsed.syntax_only;
+  if (stops_early && parsed.output == "-") parsed.output.clear(), parsed.prints = true;  // a link makes a file "-"
   out.must_run_locally = parsed.local;
   out.local_reason = parsed.reason;
   out.is_tuned_to_processor = parsed.native;

@@ -57,6 +57,26 @@ void add_root(std::vector<std::string>& roots, const std::string& folder) {
 
 bool is_null_device(const std::string& path) { return path == "/dev/null"; }
 
+// Options that write files named after the output.
+bool leaves_side_files(const std::string& word) {
+  for (const char* start : {"-fstack-usage", "-save-temps", "--save-temps", "--coverage", "-ftest-coverage", "-fcallgraph",
+                            "-gsplit-dwarf", "-fdump-", "-fsave-optimization", "-ftime-trace"}) {
+    if (word.starts_with(start)) return true;
+  }
+  return false;
+}
+
+// clang writes its whole command line into the object when asked to, with what a worker adds.
+bool records_command_line(const Action& action) {
+  std::error_code failed;
+  const std::string program = fs::canonical(action.program, failed).filename().string();
+  if (program.find("clang") == std::string::npos) return false;
+  const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  return expanded && std::any_of(expanded->argv.begin(), expanded->argv.end(), [](const std::string& word) {
+           return word.starts_with("-frecord-") || word.starts_with("-grecord-");
+         });
+}
+
 // Build tools compile small files in folders of their own to learn what the compiler can do.
 bool is_probe_folder(const std::string& cwd) {
   for (const char* part : {"/CMakeFiles/CMakeScratch/", "/CMakeFiles/CMakeTmp", "/CompilerIdC", "/meson-private"}) {
@@ -122,6 +142,8 @@ Action ActionIntake::describe(const front_door::SubmitRequest& request,
   if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
   action.toolchain_digest = tool.toolchain;
   if (!tool.local_reason.empty()) local_reason = tool.local_reason;
+  if (local_reason.empty() && records_command_line(action))
+    local_reason = "clang would record what a worker adds to its command line";
   return action;
 }
 
@@ -150,7 +172,9 @@ std::string ActionIntake::read_words(Action& action) {
   }
   if (!reading.depfile.empty() && absolute(reading.depfile).starts_with("/dev/") && reading.depfile != "/dev/null")
     return "it would write " + absolute(reading.depfile);
+  const bool is_thrown_away = !reading.outputs.empty() && is_null_device(reading.outputs.front());
   for (const auto& word : expanded->argv) {
+    if (is_thrown_away && leaves_side_files(word)) return "its side files would lie in /dev";
     if (!expanded->files.empty() && (word.starts_with("-save-temps") || word.starts_with("--save-temps")))
       return "with -save-temps a response file leaves copies of itself";
   }

@@ -25,7 +25,7 @@ ANY = (("-O1",), ("-O2",), ("-O0",), ("-g",), ("-g1",), ("-g0",), ("-ggdb3",), (
        ("-no-such-option",), ("-fsanitize=undefined",), ("-fstack-protector-strong",), ("-D_FORTIFY_SOURCE=2",))
 GNU = (("-Wa,-a=sub/x.list",), ("-Wa,-adhln",), ("-Wa,--MD,deps/as.d",), ("-fdump-tree-gimple",), ("-fdump-rtl-final",),
        ("-fcallgraph-info",), ("-aux-info", "x.aux"), ("-fopt-info-all=opt.txt",), ("-dumpdir", "sub/"),
-       ("-dumpbase", "named"), ("-fno-working-directory",), ("-fcompare-debug",), ("-Q",), ("-fwhole-program",),
+       ("-dumpbase", "named"), ("-fno-working-directory",), ("-fcompare-debug",), ("-fwhole-program",),
        ("-fplugin=none",), ("-specs=none.specs",), ("-wrapper", "./wrap"), ("-fanalyzer",))
 CLANG = (("-Xclang", "-relaxed-aliasing"), ("-mllvm", "-inline-threshold=5"), ("-emit-llvm",), ("-Weverything",),
          ("--serialize-diagnostics", "x.dia"), ("-fno-integrated-as",), ("-Qunused-arguments",), ("-fsave-optimization-record",),
