@@ -111,6 +111,17 @@ void keep_each_once(std::vector<std::string>& paths) {
   paths = std::move(once);
 }
 
+// A compiler heeds PWD only as another name of the folder it runs in; any
+// other value says nothing but where the user once was.
+void drop_idle_pwd(std::vector<std::pair<std::string, std::string>>& environment, const std::string& cwd) {
+  const auto pwd = std::find_if(environment.begin(), environment.end(),
+                                [](const auto& variable) { return variable.first == "PWD"; });
+  if (pwd == environment.end()) return;
+  std::error_code unknown;
+  if (pwd->second == cwd || !pwd->second.starts_with('/') || !fs::equivalent(pwd->second, cwd, unknown))
+    environment.erase(pwd);
+}
+
 }  // namespace
 
 std::string absolute_path(const std::string& path, const std::string& cwd) {
@@ -131,6 +142,7 @@ Action ActionIntake::describe(const front_door::SubmitRequest& request,
   action.cwd = request.cwd;
   action.stdin_bytes = request.stdin_bytes;
   action.environment = std::move(environment);
+  drop_idle_pwd(action.environment, action.cwd);
   for (const auto& path : request.inputs) action.inputs.push_back(absolute_path(path, request.cwd));
   for (const auto& path : request.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
   action.toolchain = request.toolchain;

@@ -45,6 +45,7 @@ void Farm::turn() {
   read_messages();
   publications_.advance(turn_started_);
   end_publications();
+  release_dirty();
   tell(scheduling::TimeAdvanced{});
   for (const auto& news : parts_.channel.take_news()) {
     if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected)
@@ -170,12 +171,14 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
   const auto sighting = parts_.directory.see(turn_started_, peer, heartbeat);
   if (sighting.lost) {
     publications_.lose(*sighting.lost);
+    first_answers_.lost(*sighting.lost);
     end_publications();
     tell(scheduling::WorkerLost{*sighting.lost});
   }
   if (sighting.worker == nullptr) return;
   nobody_there_ = false;
   const WorkerId id = sighting.worker->id;
+  if (sighting.joined && sighting.worker->is_local) first_answers_.own_worker_is_decided();
   if (sighting.joined) tell(scheduling::WorkerJoined{id, sighting.worker->is_local});
   scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}};
   for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.finished});
@@ -197,6 +200,7 @@ void Farm::handle_toolchain(WorkerId from, const protocol::ToolchainProbed& prob
       warn_once("worker " + parts_.directory.find(from)->name + " is not used for " + spec.driver + ": " +
                 what + "; install the same version there");
     }
+    first_answers_.answered(from, digest, same);
     tell(scheduling::ToolchainReported{from, digest, same});
   }
 }

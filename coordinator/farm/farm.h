@@ -17,6 +17,7 @@
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
 #include "coordinator/farm/earlier_results.h"
+#include "coordinator/farm/first_answers.h"
 #include "coordinator/farm/publication.h"
 #include "coordinator/farm/worker_directory.h"
 
@@ -49,6 +50,9 @@ class Farm {
   using AnswerTo = std::function<void(const front_door::AnswerMessage&)>;
   // The answer comes later, once, or at once for what stays local.
   void submit(const front_door::SubmitRequest&, AnswerTo, front_door::ConnectionId = {});
+  // A worker of this host's own was started; it has ended.
+  void expect_own_worker() { first_answers_.expect_own_worker(parts_.clock.now()); }
+  void own_worker_ended() { first_answers_.own_worker_is_decided(); }
   // Reads all that has arrived and carries out what follows from it.
   void turn();
   // How long a wait may last before turn() must run again.
@@ -95,6 +99,7 @@ class Farm {
   void tell(const scheduling::Event&);
   void carry_out(const scheduling::Command&);
   void check_freshness(ActionId);
+  void release_dirty();
   void send_action(const scheduling::SendAction&);
   void answer(const scheduling::AnswerFrontEnd&);
   void log_attempt(LeaseId, Attempt&, const std::string& outcome, bool counted, std::uint64_t bytes_returned);
@@ -117,6 +122,8 @@ class Farm {
   std::map<std::string, ActionId> producers_;  // output path → the action of this build that makes it
   std::map<std::string, Digest> published_;    // output path → its bytes as published by this build
   std::map<std::string, std::uint64_t> last_of_group_;
+  FirstAnswers first_answers_;
+  std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken
   std::set<std::string> warned_;
   std::uint64_t next_action_ = 1;
   Timestamp turn_started_;

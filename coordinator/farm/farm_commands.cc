@@ -14,6 +14,7 @@ void Farm::carry_out(const scheduling::Command& command) {
   if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
     check_freshness(check->action);
   } else if (const auto* ask = std::get_if<scheduling::AskToolchain>(&command)) {
+    first_answers_.asked(parts_.clock.now(), ask->worker, ask->toolchain);
     parts_.directory.send(ask->worker, protocol::ProbeToolchain{toolchains_.at(ask->toolchain)});
   } else if (const auto* send = std::get_if<scheduling::SendAction>(&command)) {
     send_action(*send);
@@ -48,7 +49,20 @@ void Farm::check_freshness(ActionId id) {
   parts_.memory.note(entry.action, entry.identity, judgement.verdict, is_restored);
   parts_.log.restored += is_restored;
   if (!entry.fresh_result) parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
-  tell(scheduling::FreshnessChecked{id, entry.fresh_result.has_value()});
+  if (!entry.fresh_result && first_answers_.may_come(parts_.clock.now(), entry.action.toolchain_digest))
+    held_dirty_.push_back(id);
+  else
+    tell(scheduling::FreshnessChecked{id, entry.fresh_result.has_value()});
+}
+
+void Farm::release_dirty() {
+  const auto now = parts_.clock.now();
+  for (const auto id : std::exchange(held_dirty_, {})) {
+    if (first_answers_.may_come(now, entries_.at(id).action.toolchain_digest))
+      held_dirty_.push_back(id);
+    else
+      tell(scheduling::FreshnessChecked{id, false});
+  }
 }
 
 void Farm::send_action(const scheduling::SendAction& send) {

@@ -13,7 +13,6 @@
 namespace extfarm {
 namespace {
 
-constexpr Duration kPatienceWithOwnWorker = std::chrono::seconds(20);  // it starts in 50 ms on an idle host
 
 int block_signals() {
   sigset_t set;
@@ -80,7 +79,6 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   if (options.local_slots > 0) {
     if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder); !started)
       terminal.warn(started.error().message);
-    s.worker_started_ = clock.now();
   }
   s.open_store(options);
   s.farm_ = std::make_unique<Farm>(
@@ -89,17 +87,13 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
   s.farm_->declare_tools(options.farm_tools);
+  if (s.worker_.id()) s.farm_->expect_own_worker();
   for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
     epoll_event event{};
     event.events = EPOLLIN;
     ::epoll_ctl(s.epoll_, EPOLL_CTL_ADD, fd, &event);
   }
   return session;
-}
-
-bool BuildSession::is_awaiting_worker() const {
-  return worker_.id() && !worker_is_gone_ && !directory_->has_usable() &&
-         clock_.now() - worker_started_ < kPatienceWithOwnWorker;
 }
 
 void BuildSession::open_store(const RunOptions& options) {
@@ -137,7 +131,7 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
     if (!worker_.id() || exit.id != *worker_.id()) {
       on_exit(exit);
     } else {
-      worker_is_gone_ = true;
+      farm_->own_worker_ended();
       terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
     }
   }

@@ -38,9 +38,6 @@ class BuildSession {
   const std::string& socket() const { return socket_; }
   Farm& farm() { return *farm_; }
   ProcessRunner& runner() { return runner_; }
-  // Whether the embedded worker is about to come and nobody else is there yet.
-  // It takes its time on a busy host; the scheduler's patience is for lost ones.
-  bool is_awaiting_worker() const;
   // Waits for something to happen, a quarter of a second at most, and deals
   // with it.  Ends of processes other than the worker's go to `on_exit`, the
   // number of a signal that asks for the end to `on_signal`.
@@ -60,8 +57,6 @@ class BuildSession {
   std::unique_ptr<WorkerDirectory> directory_;
   ProcessRunner runner_;
   EmbeddedWorker worker_{runner_};
-  Timestamp worker_started_;
-  bool worker_is_gone_ = false;
   std::unique_ptr<EarlierResults> earlier_;
   std::unique_ptr<Farm> farm_;
   bool is_interrupted_ = false;

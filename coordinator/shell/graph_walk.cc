@@ -54,10 +54,6 @@ void GraphWalk::ask() {
   while (!ready_.empty() && asked_count_ < kMostAsked && !is_stopping()) {
     const auto at = ready_.begin()->second;
     GraphStep& step = steps_[at];
-    if (!step.stays_local && !std::exchange(has_awaited_worker_, true)) {
-      while (session_.is_awaiting_worker() && !is_stopping()) turn();
-      continue;  // a signal may have come
-    }
     ready_.erase(ready_.begin());
     step.state = StepState::kRunning;
     for (const auto& output : step.outputs) {

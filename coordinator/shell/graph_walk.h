@@ -51,7 +51,6 @@ class GraphWalk {
   std::map<ProcessId, std::uint32_t> local_;
   std::map<std::uint32_t, std::int64_t> started_ns_;
   std::size_t asked_count_ = 0;
-  bool has_awaited_worker_ = false;
   int first_failure_ = 0;
   int interrupted_by_ = 0;
 };

@@ -7,7 +7,9 @@ coordinator does, by content, so Cython is told to want every transpile.
 
 import atexit
 import base64
+import contextlib
 import functools
+import io
 import os
 import pickle
 import re
@@ -20,11 +22,16 @@ _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transpile.py
 _BUILDING = re.compile(r"build|build_ext|install|develop|editable_wheel|bdist(_\w+)?")
 _PROGRESS = re.compile(r"\[\s*(\d+)/(\d+)\]")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">]', re.MULTILINE)
+# Options that cythonize itself uses, not the transpile of one module.
+_NOT_FOR_ONE = ("create_extension",)
 _PLAIN = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, type(None))
+
+RAISE, REMOVE = "raise", "remove"
 
 _registry_lock = threading.Lock()
 _registry = {}
 _replacing = threading.RLock()
+_in_process = threading.Lock()  # Cython is not made for threads.
 _at_exit = False
 _hooked = False
 
@@ -32,11 +39,13 @@ _hooked = False
 class Transpile:
     """One transpile on its way.  `collect` may be called from any thread, any number of times."""
 
-    def __init__(self, pyx_file, c_file, words, keeps_going, action):
+    def __init__(self, pyx_file, c_file, action, words=None, refused=RAISE):
+        """`words` are said when it was not up to date.  `refused` is what follows when Cython refuses the source:
+        RAISE, REMOVE (the .c file, as exclude_failures does), or a function that transpiles it here."""
         self.pyx_file = pyx_file
-        self._words = words  # said when it was not up to date; None: nothing is
         self.c_file = os.path.abspath(c_file)
-        self._keeps_going = keeps_going
+        self._words = words
+        self._refused = refused
         self._action = action
         self._pending = running.start(action)
         self._collecting = threading.Lock()
@@ -54,17 +63,21 @@ class Transpile:
                 answer = running.finish(self._pending, self._action)
                 self._failed = answer.result == "failed"
                 said = self._words if answer.result != "fresh" else None
-                running.show(answer, (lambda: print(said, flush=True)) if said else None)
-                if not self._failed or self._keeps_going:
+                if not self._failed or self._refused is not RAISE:
                     self._forget()
-        if self._failed and not self._keeps_going:
+                if self._failed and callable(self._refused):
+                    with _in_process:
+                        self._refused()
+                else:
+                    running.show(answer, (lambda: print(said, flush=True)) if said else None)
+        if self._failed and self._refused is RAISE:
             from Cython.Compiler.Errors import CompileError
 
             raise CompileError(None, self.pyx_file)
 
     def _forget(self):
-        if self._failed and os.path.exists(self.c_file):
-            os.remove(self.c_file)  # As cythonize_one does under exclude_failures.
+        if self._failed and self._refused is REMOVE and os.path.exists(self.c_file):
+            os.remove(self.c_file)
         with _registry_lock:
             if _registry.get(self.c_file) is self:
                 del _registry[self.c_file]
@@ -102,13 +115,8 @@ def _cythonize(dependencies, original, args, options):
         args[5] = True
     else:
         options["force"] = True
-    with _replacing:
-        plain_one = dependencies.cythonize_one
-        dependencies.cythonize_one = functools.partial(_capture, plain_one)
-        try:
-            modules = original(*args, **options)
-        finally:
-            dependencies.cythonize_one = plain_one
+    with replacing(vars(dependencies), "cythonize_one", _capture):
+        modules = original(*args, **options)
     if not _build_follows():
         await_all()
     for transpile in _waiting():
@@ -125,13 +133,10 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
              *rest, **named):
     """Stands in for cythonize_one: sends the transpile off and returns."""
     progress = named.get("progress", rest[-1] if rest else "")
-    request = None if fingerprint else _request(
-        (pyx_file, c_file, None, True), options, (True, *map(_without_count, rest)),
+    request = None if fingerprint else pack(
+        "cythonize_one", (pyx_file, c_file, None, True), options, (True, *map(_without_count, rest)),
         {name: _without_count(value) for name, value in named.items()})
-    with _registry_lock:
-        earlier = _registry.get(os.path.abspath(c_file))
-    if earlier is not None:
-        earlier.collect()
+    _collect(os.path.abspath(c_file))
     if request is None:
         # Cython's cache, or options that do not pickle: nothing that another process could repeat.
         farm = client.farm()
@@ -139,11 +144,7 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
             farm.count_local("cythonize", "cache" if fingerprint else "options cannot be sent")
         return plain_one(pyx_file, c_file, fingerprint, quiet, options, raise_on_failure, *rest, **named)
     words = None if quiet else f"{progress}Cythonizing {pyx_file}"
-    transpile = Transpile(pyx_file, c_file, words, not raise_on_failure, _action(pyx_file, c_file, request))
-    with _registry_lock:
-        _registry[transpile.c_file] = transpile
-    _wait_at_exit()
-    _wait_for_readers()
+    send(pyx_file, c_file, request, words, RAISE if raise_on_failure else REMOVE)
     if hasattr(options, "configure_language_defaults"):
         # Cython does this while it compiles, to options that the next module shares: a .py among
         # the modules changes the code of a .pyx after it.
@@ -151,6 +152,28 @@ def _capture(plain_one, pyx_file, c_file, fingerprint, quiet, options=None, rais
     if not raise_on_failure and _is_last(progress):
         await_all()  # exclude_failures: cythonize looks at the files next.
     return None
+
+
+def send(pyx_file, c_file, request, words=None, refused=RAISE):
+    """Has a packed transpile run on the farm; whoever needs what it makes waits for it.  `refused`: see Transpile."""
+    _collect(os.path.abspath(c_file))  # An earlier one into the same file.
+    transpile = Transpile(pyx_file, c_file, _action(pyx_file, c_file, request), words, refused)
+    with _registry_lock:
+        _registry[transpile.c_file] = transpile
+    _wait_at_exit()
+    _wait_for_readers()
+
+
+@contextlib.contextmanager
+def replacing(names, name, stand_in):
+    """Has stand_in(the original, …) called by this name, which threads never do at the same time."""
+    with _replacing:
+        original = names[name]
+        names[name] = functools.partial(stand_in, original)
+        try:
+            yield
+        finally:
+            names[name] = original
 
 
 def _without_count(value):
@@ -163,26 +186,36 @@ def _is_last(progress):
     return counted is None or counted.group(1) == counted.group(2)
 
 
-def _request(before, options, after, named):
+def pack(function, before, options, after, named):
+    """A call of a function of transpile.py, for another process; None when it cannot be sent to one."""
     from Cython.Compiler import Options
 
     snapshot = {name: value for name, value in vars(Options).items()
-                if not name.startswith("__") and isinstance(value, _PLAIN) and _pickles(value)}
+                if not name.startswith("__") and isinstance(value, _PLAIN) and _pickled(value) is not None}
+    if options is not None:
+        options = {name: value for name, value in vars(options).items() if name not in _NOT_FOR_ONE}
     request = {"cwd": os.getcwd(), "path": list(sys.path), "recursion_limit": sys.getrecursionlimit(),
-               "options": snapshot, "compilation": None if options is None else vars(options),
+               "options": snapshot, "function": function, "compilation": options,
                "before": before, "after": after, "named": named}
+    pickled = _pickled(request)
+    return None if pickled is None else base64.b64encode(pickled)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value):
+        if getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
+            raise pickle.PicklingError("the build script's own: no other process has it")
+        return NotImplemented
+
+
+def _pickled(value):
+    """The value for another process; None when it cannot be sent, and the caller has to use it here."""
+    out = io.BytesIO()
     try:
-        return base64.b64encode(pickle.dumps(request, protocol=4))
-    except Exception:  # Whatever a __reduce__ of the project's raises: the caller then runs it here.
+        _Pickler(out, protocol=4).dump(value)
+    except Exception:  # Whatever a __reduce__ of the project's raises.
         return None
-
-
-def _pickles(value):
-    try:
-        pickle.dumps(value, protocol=4)
-    except Exception:  # As above.
-        return False
-    return True
+    return out.getvalue()
 
 
 def _action(pyx_file, c_file, request):

@@ -1,6 +1,6 @@
 """Builds the extensions of one build_ext at once: a light thread each, waiting on the farm.
 
-Knows build_ext, the order that extensions need among themselves, and what
+Knows build_ext and build_clib, the order that extensions need among themselves, and what
 distutils does with a failure.  Refuses to know sockets and command lines.
 """
 
@@ -16,14 +16,58 @@ from extfarm import announcements, client, compiler as compilers, cython, own_co
 
 def build_all(command, plain):
     """Builds `command.extensions`; calls `plain`, the project's own way, when there is no coordinator."""
-    began = time.monotonic()
     if client.farm() is not None:
-        FarmBuild(command).run()
+        FarmBuild(command, command.extensions).run()
     else:
         cython.await_all()
         plain()
+
+
+def build_one(command, extension, plain):
+    """Builds one extension in the calling thread, for a project that loops over its extensions by itself.
+
+    Calls `plain` within a build of all, and when there is no coordinator.
+    """
+    if _PART in vars(command) or client.farm() is None:
+        cython.await_sources(extension.sources or ())
+        plain(extension)
+    else:
+        FarmBuild(command, [extension]).run_here()
+
+
+def build_libraries(command, libraries, plain):
+    """build_clib's libraries, one after the other as their archives may need it, the sources of each at once."""
+    cython.await_all()
+    if client.farm() is None:
+        plain(libraries)
+    else:
+        try:
+            with fitted(command, FarmBuild(command, [])):
+                plain(libraries)
+        except BaseException:
+            own_coordinator.build_failed()
+            raise
+
+
+@contextlib.contextmanager
+def timed():
+    """Says at the end, if it was reached, how long the build took."""
+    began = time.monotonic()
+    yield
     if os.environ.get("EXTFARM_QUIET") != "1":
         print(f"Total time spent compiling C/C++ extensions:  {time.monotonic() - began:.2f} seconds.", flush=True)
+
+
+@contextlib.contextmanager
+def fitted(command, build):
+    """Has the command's own compilers work for `build`."""
+    originals = list({id(value): value for value in _compilers_of(command).values()}.values())
+    saved = [compilers.fit(original, build) for original in originals]
+    try:
+        yield
+    finally:
+        for original, attributes in zip(originals, saved):
+            compilers.unfit(original, attributes)
 
 
 def is_newer_with_other_bytes(copied, original):
@@ -35,12 +79,45 @@ def is_newer_with_other_bytes(copied, original):
         return False
 
 
-class FarmBuild:
-    """One run over a command's extensions.  As in a serial build, an extension that fails stops those after it."""
+_PART = "_extfarm_part"  # on a copy of a command: it builds one extension
 
-    def __init__(self, command):
+
+def _compilers_of(command):
+    return {name: value for name, value in vars(command).items() if compilers.is_compiler(value)}
+
+
+class Part:
+    """One extension of a FarmBuild, as its own compilers see it, whichever thread they are called from."""
+
+    def __init__(self, build, index):
+        self._build = build
+        self._index = index
+
+    def group(self):
+        return self._build.group(self._index)
+
+    def working_on(self, group):
+        return self._build.working_on(group)
+
+    def ran_something(self):
+        self._build.ran_something(self._index)
+
+    def is_wanted(self):
+        return self._build.is_wanted(self._index)
+
+    def check_wanted(self):
+        self._build.check_wanted(self._index)
+
+
+class FarmBuild:
+    """One run over some extensions.  As in a serial build, an extension that fails stops those after it.
+
+    Without an index its questions are about the extension that the calling thread builds.
+    """
+
+    def __init__(self, command, extensions):
         self._command = command
-        self._extensions = list(command.extensions)
+        self._extensions = list(extensions)
         self._here = threading.local()
         self._lock = threading.Lock()
         self._errors = {}
@@ -49,18 +126,15 @@ class FarmBuild:
         self._announcements = announcements.Announcements(self.group)
 
     def run(self):
-        attributes = {name: value for name, value in vars(self._command).items() if compilers.is_compiler(value)}
+        """Builds all of them at once."""
         temporaries = private_folders(self._extensions, self._command.build_temp)
         after = predecessors(self._command, self._extensions)
-        clones = [self._clone(attributes, temporary, _has_own_steps(extension))
-                  for temporary, extension in zip(temporaries, self._extensions)]
-        # A project's own hook may hold on to the original compiler (a closure over its _compile).
-        originals = list({id(value): value for value in attributes.values()}.values())
-        saved = [compilers.fit(original, self) for original in originals]
+        clones = [self._clone(index, temporary) for index, temporary in enumerate(temporaries)]
         threads = [threading.Thread(target=self._build, args=(index, clones[index], after[index]), daemon=True)
                    for index in range(len(self._extensions))]
         try:
-            with self._announcements:
+            # A project's own hook may hold on to the original compiler (a closure over its _compile).
+            with self._announcements, fitted(self._command, self):
                 for thread in threads:
                     thread.start()
                 for thread in threads:
@@ -68,14 +142,29 @@ class FarmBuild:
         except KeyboardInterrupt:
             self._interrupt("the build was interrupted")
             raise
-        finally:
-            for original, attribute in zip(originals, saved):
-                compilers.unfit(original, attribute)
         self._settle()
 
-    def group(self):
-        """The name of the extension that the calling thread builds; None outside."""
-        return self._extensions[self._index()].name if self._index() is not None else None
+    def run_here(self):
+        """Builds the only extension in the calling thread; what its build leaves on the command stays there."""
+        (extension,) = self._extensions
+        twin = self._clone(0, None)
+        before = dict(vars(twin))
+        self._here.index = 0
+        try:
+            with self._announcements:
+                cython.await_sources(extension.sources or ())
+                twin.build_extension(extension)
+                self._announcements.done(extension.name)
+        except BaseException:
+            own_coordinator.build_failed()
+            raise
+        vars(self._command).update((name, value) for name, value in vars(twin).items()
+                                   if name not in before or value is not before[name])
+
+    def group(self, index=None):
+        """The extension's name; None when the calling thread builds none."""
+        index = self._index() if index is None else index
+        return None if index is None else self._extensions[index].name
 
     @contextlib.contextmanager
     def working_on(self, group):
@@ -87,18 +176,18 @@ class FarmBuild:
         finally:
             self._here.index = None
 
-    def ran_something(self):
-        """Something of the calling thread's extension was not up to date."""
-        self._announcements.building(self.group())
+    def ran_something(self, index=None):
+        """Something of the extension was not up to date."""
+        self._announcements.building(self.group(index))
 
-    def is_wanted(self):
-        """Whether the calling thread's extension should still be built: no earlier one has failed."""
-        index = self._index()
+    def is_wanted(self, index=None):
+        """Whether the extension should still be built: no earlier one has failed."""
+        index = self._index() if index is None else index
         with self._lock:
             return not self._interrupted and (index is None or all(failed >= index for failed in self._errors))
 
-    def check_wanted(self):
-        if not self.is_wanted():
+    def check_wanted(self, index=None):
+        if not self.is_wanted(index):
             raise running.Stopped()
 
     def _index(self):
@@ -106,15 +195,18 @@ class FarmBuild:
 
     # What is up to date is decided by content, action by action, and not by the
     # times of an extension's files: so every action is asked for.
-    def _clone(self, attributes, temporary, keeps_force):
+    def _clone(self, index, temporary):
         twin = copy.copy(self._command)
-        twin.force = twin.force if keeps_force else True
+        part = Part(self, index)
+        setattr(twin, _PART, part)
+        twin.force = twin.force if _has_own_steps(self._extensions[index]) else True
+        twin.spawn = _counted(twin.spawn, part)
         copies = {}
-        for name, original in attributes.items():
+        for name, original in _compilers_of(self._command).items():
             if id(original) not in copies:
                 copies[id(original)] = compilers.clone(original)
                 copies[id(original)].force = twin.force
-                compilers.fit(copies[id(original)], self)
+                compilers.fit(copies[id(original)], part)
             setattr(twin, name, copies[id(original)])
         if temporary is not None:
             twin.build_temp = temporary
@@ -162,6 +254,17 @@ class FarmBuild:
         if isinstance(error, running.Stopped) or type(error).__module__.startswith("Cython."):
             cython.abandon()
         raise error
+
+
+def _counted(spawn, part):
+    """The command's own spawn, for tools such as SWIG: they run here, and the coordinator's summary says so."""
+    def spawn_and_count(*args, **named):
+        part.ran_something()
+        farm = client.farm()
+        if farm is not None:
+            farm.count_local("other", "a tool that is no compiler")
+        return spawn(*args, **named)
+    return spawn_and_count
 
 
 def _has_own_steps(extension):

@@ -22,15 +22,15 @@ def finalize(dist):
     def get_command_class(command):
         from extfarm import cython
 
-        if command in ("egg_info", "sdist", "build_clib"):
+        if command in ("egg_info", "sdist"):
             cython.await_all()
         elif command == "build_py" and _copies_generated_files(dist, cython.pending_files()):
             cython.await_all()
         found = original(command)
-        if command != "build_ext":
+        if command not in _CLASSES:
             return found
         if found not in wrapped:
-            wrapped[found] = farm_class(found)
+            wrapped[found] = _named_as(found, _CLASSES[command](found))
         return wrapped[found]
 
     setattr(dist, _MARK, True)
@@ -40,11 +40,22 @@ def finalize(dist):
 finalize.order = 100
 
 
-def farm_class(build_ext):
+def _build_ext(base):
     """A subclass of the project's own build_ext whose extensions are built all at once."""
-    from extfarm import farm_build
+    from extfarm import farm_build, old_cython
 
-    class FarmBuildExt(build_ext):
+    class FarmBuildExt(base):
+        def build_extensions(self):
+            with farm_build.timed():
+                super().build_extensions()
+
+        def build_extension(self, ext):
+            farm_build.build_one(self, ext, super().build_extension)
+
+        if hasattr(base, "cython_sources"):
+            def cython_sources(self, sources, extension):
+                return old_cython.sources(self, sources, extension, super().cython_sources)
+
         def _build_extensions_serial(self):
             farm_build.build_all(self, super()._build_extensions_serial)
 
@@ -60,11 +71,27 @@ def farm_class(build_ext):
             finally:
                 self.force = force
 
-    FarmBuildExt.__name__ = build_ext.__name__
-    FarmBuildExt.__qualname__ = build_ext.__qualname__
-    FarmBuildExt.__module__ = build_ext.__module__
-    FarmBuildExt.__doc__ = build_ext.__doc__
     return FarmBuildExt
+
+
+def _build_clib(base):
+    """A subclass of the project's own build_clib whose compiles are the farm's."""
+    from extfarm import farm_build
+
+    class FarmBuildClib(base):
+        def build_libraries(self, libraries):
+            farm_build.build_libraries(self, libraries, super().build_libraries)
+
+    return FarmBuildClib
+
+
+_CLASSES = {"build_ext": _build_ext, "build_clib": _build_clib}
+
+
+def _named_as(found, wrapped):
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(wrapped, name, getattr(found, name))
+    return wrapped
 
 
 def _copies_generated_files(dist, files):

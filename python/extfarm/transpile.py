@@ -95,7 +95,6 @@ def transpile(request):
     sys.path[:] = request["path"]
     sys.setrecursionlimit(max(sys.getrecursionlimit(), request["recursion_limit"]))
     _restore_options(request["options"])
-    from Cython.Build.Dependencies import cythonize_one
     from Cython.Compiler.Errors import CompileError
     from Cython.Compiler.Main import CompilationOptions
 
@@ -104,10 +103,25 @@ def transpile(request):
         options = CompilationOptions.__new__(CompilationOptions)
         options.__dict__.update(request["compilation"])
     try:
-        cythonize_one(*request["before"], options, *request["after"], **request["named"])
+        return _FUNCTIONS[request["function"]](*request["before"], options, *request["after"], **request["named"])
     except CompileError:
         return 1
+
+
+def cythonize_one(*args, **named):
+    from Cython.Build import Dependencies
+
+    Dependencies.cythonize_one(*args, **named)
     return 0
+
+
+def compile_one(source, options, full_module_name):
+    from Cython.Compiler import Main
+
+    return 1 if Main.compile(source, options=options, full_module_name=full_module_name).num_errors else 0
+
+
+_FUNCTIONS = {"cythonize_one": cythonize_one, "compile_one": compile_one}
 
 
 def main():

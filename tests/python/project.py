@@ -7,6 +7,7 @@ Knows setup.py, the environment that `extfarm run` sets and the files of
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ class Project:
         """Runs setup.py.  Returns the CompletedProcess, with text."""
         return self.execute([sys.executable, *(arguments or BUILD)], socket=socket, plugin=plugin, **variables)
 
-    def run_on_farm(self, *arguments, options=("-q",), **variables):
+    def run_on_farm(self, *arguments, options=(), **variables):
         """Runs setup.py under the real `extfarm run`, with its embedded worker."""
         return self.execute([extfarm(), "run", *options, "--", sys.executable, *(arguments or BUILD)],
                             plugin=False, **variables)
@@ -108,6 +109,17 @@ class Project:
         with open(os.path.join(self.folder, ".extfarm", "last-build.json"), encoding="utf-8") as file:
             return json.load(file)
 
+    def where_it_ran(self, done):
+        """How many actions of the last build, whose CompletedProcess is given, the farm ran, and how many stayed here.
+
+        A machine so busy that its worker comes too late has the first few run here: those count as the farm's.
+        """
+        actions = self.last_build()["actions"]
+        late = sum(int(count) for count in re.findall(r"extfarm: ran locally: (\d+) × no worker", done.stderr))
+        if not actions["on_workers"]:
+            late = 0
+        return actions["on_workers"] + late, actions["passed_through"] - late
+
     def evaluate(self, expression, *modules):
         """What an expression over the built modules is."""
         done = self.run("-c", f"import {', '.join(modules)}; print(({expression}))", plugin=False)
@@ -118,3 +130,11 @@ class Project:
 
 def extfarm():
     return os.path.join(PROGRAMS, "extfarm")
+
+
+def version(package):
+    """The version of a package that the builds find, as numbers."""
+    path = dict(os.environ, PYTHONPATH=os.pathsep.join(OTHER_VERSIONS))
+    done = subprocess.run([sys.executable, "-c", f"import {package}; print({package}.__version__)"], env=path, check=True,
+                          capture_output=True, text=True)
+    return tuple(int(number) for number in re.findall(r"\d+", done.stdout)[:2])

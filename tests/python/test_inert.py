@@ -16,7 +16,7 @@ from project import PACKAGE, Project, c_module, setup_py
 
 MODULES = "import sys, json; print(json.dumps([sorted(sys.modules), sys.path]))"
 HEAVY = ("setuptools", "Cython", "distutils", "pkg_resources")
-DISTUTILS = "from distutils.core import setup, Extension\nsetup(name='p', version='1', ext_modules=[Extension('one', ['one.c'])])\n"
+DISTUTILS = setup_py("Extension('one', ['one.c'])").replace("from setuptools", "from distutils.core")
 SETUPTOOLS_WHEELS = glob.glob("/usr/share/python-wheels/setuptools-*.whl")
 
 
@@ -32,7 +32,7 @@ class Inert(InertCase):
     def test_an_interpreter_loads_one_small_module_more_at_most(self):
         found = {}
         for farmed in (False, True):
-            done = self.project.run("-c", MODULES, plugin=farmed, **({"EXTFARM_SOCKET": "/nonexistent"} if farmed else {}))
+            done = self.project.run("-c", MODULES, plugin=farmed, socket="/nonexistent" if farmed else None)
             found[farmed] = json.loads(done.stdout)
         self.assertLessEqual(set(found[True][0]) - set(found[False][0]), {"sitecustomize"})
         self.assertEqual([path for path in found[True][1] if path not in found[False][1]], [PACKAGE])
