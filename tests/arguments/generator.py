@@ -50,7 +50,9 @@ def command(random, number):
     groups += [list(random.choice(own)) for _ in range(random.choice((0, 0, 0, 1, 1, 2)))]
     random.shuffle(groups)
     words = [word for group in groups for word in group] + ["-frandom-seed=1"]
-    if output == ("-o", "-"):  # the assembler gives up there, and who is still writing into a pipe dies at some moment
+    # Differed once on a busy machine (exit code 1 for 2, a finished w.d), never again in 40 tries; not explained.  A race
+    # of compiler and assembler, which gives up there, is likely, but plain g++ has not shown it in 400 runs.
+    if output == ("-o", "-"):
         words = [word for word in words if word != "-pipe"]
     files = dict(FILES)
     if random.random() < 0.15:  # some of them from a response file
