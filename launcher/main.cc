@@ -1,8 +1,8 @@
 // extfarm-cc: a compiler launcher.  Sends the command line it was given to the
 // coordinator named by EXTFARM_SOCKET, and becomes the compiler itself when
-// there is none.  Small and quick to start: no libzmq, no threads.
-#include <sys/socket.h>
-#include <sys/un.h>
+// there is none.  Under another name (a link called gcc) it stands for the
+// program of that name further down the PATH.  Small and quick to start: no
+// libzmq, no threads, no shared libraries.
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "launcher/door_client.h"
+#include "launcher/search_path.h"
 
 namespace {
 
@@ -21,17 +22,50 @@ constexpr const char* kHelp =
     "Runs a compile on the farm of the surrounding `extfarm run`, with the same files, output and\n"
     "exit code as the compiler alone; without a farm it runs the compiler itself.\n"
     "  CC=\"extfarm-cc gcc\" make\n"
-    "  cmake -DCMAKE_C_COMPILER_LAUNCHER=extfarm-cc -DCMAKE_CXX_COMPILER_LAUNCHER=extfarm-cc\n";
+    "  cmake -DCMAKE_C_COMPILER_LAUNCHER=extfarm-cc -DCMAKE_CXX_COMPILER_LAUNCHER=extfarm-cc\n"
+    "  extfarm run --masquerade -- make          # when the build names its compiler itself\n";
+constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr const char* kDepth = "EXTFARM_CC_DEPTH";
+constexpr int kDeepest = 10;  // ccache and the like in between come to two or three
 
 bool is_launcher(const char* word) {
   const char* slash = std::strrchr(word, '/');
   return std::strcmp(slash == nullptr ? word : slash + 1, "extfarm-cc") == 0;
 }
 
+std::string variable(const char* name, const char* otherwise = "") {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
 [[noreturn]] void become(char** argv) {
-  ::execvp(argv[0], argv);
-  std::fprintf(stderr, "extfarm-cc: cannot run %s: %s\n", argv[0], std::strerror(errno));
-  ::_exit(errno == ENOENT ? 127 : 126);
+  const char* path = std::getenv("PATH");  // empty when only masquerades were on it
+  const auto program = extfarm::find_program(path != nullptr ? path : kDefaultPath, argv[0]);
+  if (program) ::execv(program->c_str(), argv);
+  const int error = program ? errno : ENOENT;
+  std::fprintf(stderr, "extfarm-cc: cannot run %s: %s\n", argv[0], std::strerror(error));
+  ::_exit(error == ENOENT ? 127 : 126);
+}
+
+// ccache first: what it does not have it gives back to us.
+[[noreturn]] void become_cache(char** argv) {
+  char self[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length > 0 && variable("CCACHE_PREFIX").empty()) {
+    self[length] = '\0';
+    ::setenv("CCACHE_PREFIX", self, 1);
+  }
+  become(argv);
+}
+
+// A chain of launchers that leads back to itself would go on for ever.
+void count_depth() {
+  const int depth = std::atoi(variable(kDepth, "0").c_str()) + 1;
+  if (depth > kDeepest) {
+    std::fprintf(stderr, "extfarm-cc: it calls itself again and again; look at CC, CCACHE_PREFIX and the PATH\n");
+    ::_exit(126);
+  }
+  ::setenv(kDepth, std::to_string(depth).c_str(), 1);
 }
 
 void write_all(int fd, const std::string& bytes) {
@@ -43,23 +77,38 @@ void write_all(int fd, const std::string& bytes) {
   }
 }
 
+bool shows_colours() {
+  const std::string terminal = variable("TERM");
+  return !terminal.empty() && terminal != "dumb" && ::isatty(STDERR_FILENO) != 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  char** command = argv + 1;
+  char** command = argv;
   while (*command != nullptr && is_launcher(*command)) ++command;  // "extfarm-cc extfarm-cc gcc"
-  if (argc < 2 || *command == nullptr || std::strcmp(*command, "--help") == 0) {
+  if (*command == nullptr || (command != argv && std::strcmp(*command, "--help") == 0)) {
     std::fputs(kHelp, argc < 2 ? stderr : stdout);
     return argc < 2 ? 2 : 0;
   }
-  const char* socket_path = std::getenv("EXTFARM_SOCKET");
-  const char* disabled = std::getenv("EXTFARM_DISABLE");
-  if (socket_path == nullptr || *socket_path == '\0' || (disabled != nullptr && *disabled != '\0'))
-    become(command);
+  if (command == argv && std::strchr(*command, '/') != nullptr) {  // called as /…/masquerade/gcc
+    *command = std::strrchr(*command, '/') + 1;
+  }
+  const std::string path = extfarm::without_masquerades(variable("PATH", kDefaultPath), *command);
+  if (path != variable("PATH", kDefaultPath)) ::setenv("PATH", path.c_str(), 1);
+  count_depth();
+  const std::string socket_path = variable("EXTFARM_SOCKET");
+  if (socket_path.empty() || !variable("EXTFARM_DISABLE").empty()) become(command);
+  if (extfarm::real_name(path, *command) == "ccache") become_cache(command);
 
   std::vector<std::string> words;
   for (char** word = command; *word != nullptr; ++word) words.emplace_back(*word);
+  if (shows_colours())
+    ::setenv("EXTFARM_COLOR", "always", 1);
+  else
+    ::unsetenv("EXTFARM_COLOR");
   const auto answer = extfarm::ask_coordinator(socket_path, words);
+  ::unsetenv("EXTFARM_COLOR");
   if (!answer || answer->run_locally) become(command);
   write_all(STDOUT_FILENO, answer->stdout_bytes);
   write_all(STDERR_FILENO, answer->stderr_bytes);

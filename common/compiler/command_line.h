@@ -18,9 +18,10 @@ struct CommandReading {
   std::vector<std::string> outputs;      // as written or as the driver derives them; main output first
   DependencyStyle dependency_style = DependencyStyle::kNone;
   std::string depfile;                   // as written or derived; empty when none
+  bool is_tuned_to_processor = false;    // -march=native and the like
 };
 
-// `argv[0]` decides the family by its base name (gcc, g++, clang, gfortran,
+// Response files are to be expanded before (response_file.h).  `argv[0]` decides the family by its base name (gcc, g++, clang, gfortran,
 // cc, c++, x86_64-linux-gnu-gcc-12, ar, …).  `kind` is kOther for anything else.
 CommandReading read_command_line(const std::vector<std::string>& argv);
 

@@ -23,6 +23,7 @@ constexpr std::array<const char*, 7> kPrograms = {"cc1", "cc1plus", "f951", "col
 constexpr std::array<std::string_view, 8> kDecisiveLibraries = {"libLLVM", "libclang", "libbfd", "libopcodes",
                                                                 "libisl",  "libmpfr",  "libmpc", "libgmp"};
 constexpr const char* kSearchPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr const char* kNative = "-march=native";
 constexpr Duration kPatience = std::chrono::seconds(10);  // a driver answers in milliseconds; NFS may be slow
 
 std::optional<std::string> resolved(const std::string& path) {
@@ -143,6 +144,20 @@ tl::unexpected<Error> missing(const std::string& path) {
 
 }  // namespace
 
+// What the driver makes of "native" is all that a compile sees of the processor.
+std::optional<Digest> ToolchainProbe::meaning_of_native(const std::string& driver, const Digest& driver_digest) {
+  const std::string key = driver + '\n' + to_hex(driver_digest);
+  if (const auto known = natives_.find(key); known != natives_.end()) return known->second;
+  ProcessRequest request;
+  request.program = driver;
+  request.argv = {driver, kNative, "-###", "-E", "-x", "c", "/dev/null"};
+  request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
+  request.cwd = "/";
+  const auto exit = runner_.run(request, kPatience);
+  if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
+  return natives_.emplace(key, digest_of(exit->stderr_bytes)).first->second;
+}
+
 Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
   const auto real_driver = resolved(spec.driver);
   const auto driver_digest = real_driver ? digests_.digest(*real_driver) : std::nullopt;
@@ -168,6 +183,12 @@ Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
   }
   for (const auto& path : spec.extra_paths) {
     std::error_code error;
+    if (path == kNative) {
+      const auto meaning = meaning_of_native(spec.driver, *driver_digest);
+      if (!meaning) return missing(spec.driver);
+      out.components.push_back({"processor", path, *meaning});
+      continue;
+    }
     const auto real = fs::canonical(path, error);
     if (error) return missing(path);
     const auto digest =

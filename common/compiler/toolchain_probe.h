@@ -3,6 +3,7 @@
 // The same code runs on both hosts, so that equal digests mean equal bytes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,8 +32,11 @@ class ToolchainProbe {
   void restore(std::string_view bytes);
 
  private:
+  std::optional<Digest> meaning_of_native(const std::string& driver, const Digest& driver_digest);
+
   ProcessRunner& runner_;
   DigestCache& digests_;
+  std::unordered_map<std::string, Digest> natives_;
   std::unordered_map<std::string, DriverAnswers> answers_;  // by driver and its digest
   bool has_asked_ = false;
 };

@@ -9,7 +9,7 @@ bool environment_matters(std::string_view name) {
   // Never forwarded: they would load code into the compiler or replace its parts.
   static constexpr std::array<std::string_view, 5> kNever = {
       "GCC_EXEC_PREFIX", "COMPILER_PATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT"};
-  static constexpr std::array<std::string_view, 16> kNames = {"PATH",
+  static constexpr std::array<std::string_view, 17> kNames = {"PATH",
                                                               "HOME",
                                                               "LANG",
                                                               "LANGUAGE",
@@ -24,7 +24,8 @@ bool environment_matters(std::string_view name) {
                                                               "SUNPRO_DEPENDENCIES",
                                                               "COLUMNS",
                                                               "TERM",
-                                                              "LD_RUN_PATH"};
+                                                              "LD_RUN_PATH",
+                                                              "EXTFARM_COLOR"};
   static constexpr std::array<std::string_view, 4> kPrefixes = {"LC_", "GCC_", "PYTHON", "CYTHON"};
   if (std::find(kNever.begin(), kNever.end(), name) != kNever.end()) return false;
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||

@@ -10,7 +10,8 @@ namespace extfarm {
 
 // What to probe.  `driver` is an absolute path.  For a compiler driver the
 // components are found by asking it; `extra_paths` (files, or folders hashed
-// whole: the Cython package) are what it cannot tell.
+// whole: the Cython package) are what it cannot tell.  The word "-march=native"
+// among them stands for what the driver makes of this host's processor.
 struct ToolchainSpec {
   std::string driver;
   std::vector<std::string> extra_paths;

@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "common/compiler/command_line.h"
+#include "common/compiler/driver_options.h"
+#include "common/compiler/response_file.h"
 #include "common/model/environment.h"
 
 namespace extfarm {
@@ -14,20 +16,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Programs that stand for a compiler; on the worker there is nothing for them to do.
+bool is_front(const std::string& program) {
+  std::error_code failed;
+  const std::string name = fs::canonical(program, failed).filename().string();
+  return name == "extfarm-cc" || name == "ccache";
+}
+
 std::string search_path(const Action& action) {
   const auto path = std::find_if(action.environment.begin(), action.environment.end(),
                                  [](const auto& variable) { return variable.first == "PATH"; });
   return path == action.environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second;
 }
 
-// argv[0] as exec would find it; empty when it is nowhere.
+// argv[0] as exec would find it, behind caches and launchers of that name; empty when it is nowhere.
 std::string resolve_program(const Action& action) {
   const std::string& name = action.argv[0];
   if (name.find('/') != std::string::npos) return absolute_path(name, action.cwd);
   std::istringstream folders(search_path(action));
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, action.cwd);
-    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate)) return candidate;
+    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate) && !is_front(candidate))
+      return candidate;
   }
   return {};
 }
@@ -43,6 +53,62 @@ void add_root(std::vector<std::string>& roots, const std::string& folder) {
   }
   std::erase_if(roots, [&](const std::string& root) { return lies_below(root, folder); });
   roots.push_back(folder);
+}
+
+bool is_null_device(const std::string& path) { return path == "/dev/null"; }
+
+// Options that write files named after the output.
+bool leaves_side_files(const std::string& word) {
+  for (const char* start : {"-fstack-usage", "-save-temps", "--save-temps", "--coverage", "-ftest-coverage", "-fcallgraph",
+                            "-gsplit-dwarf", "-fdump-", "-fsave-optimization", "-ftime-trace"}) {
+    if (word.starts_with(start)) return true;
+  }
+  return false;
+}
+
+// clang writes its whole command line into the object when asked to, with what a worker adds.
+bool records_command_line(const Action& action) {
+  std::error_code failed;
+  const std::string program = fs::canonical(action.program, failed).filename().string();
+  if (program.find("clang") == std::string::npos) return false;
+  const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  return expanded && std::any_of(expanded->argv.begin(), expanded->argv.end(), [](const std::string& word) {
+           return word.starts_with("-frecord-") || word.starts_with("-grecord-");
+         });
+}
+
+// Build tools compile small files in folders of their own to learn what the compiler can do.
+bool is_probe_folder(const std::string& cwd) {
+  for (const char* part : {"/CMakeFiles/CMakeScratch/", "/CMakeFiles/CMakeTmp", "/CompilerIdC", "/meson-private"}) {
+    if (cwd.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Why the environment keeps a compile here; empty when it does not.
+std::string reason_of(const std::vector<std::pair<std::string, std::string>>& environment) {
+  for (const auto& [name, value] : environment) {
+    if ((name == "DEPENDENCIES_OUTPUT" || name == "SUNPRO_DEPENDENCIES") && !value.empty())
+      return "several compiles append to one file (" + name + ")";
+  }
+  return {};
+}
+
+// -B names a folder, or what the names of the compiler's parts begin with.
+void add_tools_of(const std::string& prefix, std::vector<std::string>& paths) {
+  for (const char* tool : {"as", "ld", "ld.bfd", "ld.gold", "ld.lld", "collect2", "cc1", "cc1plus", "f951", "lto1"}) {
+    for (const auto& path : {prefix + "/" + tool, prefix + tool}) {
+      if (fs::is_regular_file(path)) paths.push_back(path);
+    }
+  }
+}
+
+void keep_each_once(std::vector<std::string>& paths) {
+  std::vector<std::string> once;
+  for (auto& path : paths) {
+    if (std::find(once.begin(), once.end(), path) == once.end()) once.push_back(std::move(path));
+  }
+  paths = std::move(once);
 }
 
 // A compiler heeds PWD only as another name of the folder it runs in; any
@@ -79,30 +145,74 @@ Action ActionIntake::describe(const front_door::SubmitRequest& request,
   drop_idle_pwd(action.environment, action.cwd);
   for (const auto& path : request.inputs) action.inputs.push_back(absolute_path(path, request.cwd));
   for (const auto& path : request.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
-  if (action.kind != ActionKind::kCythonize) {
-    const auto reading = read_command_line(request.argv);
-    if (reading.must_run_locally)
-      local_reason = reading.local_reason;
-    else if (reading.kind == ActionKind::kOther)
-      local_reason = "it is no compiler that extfarm knows";
-    action.kind = reading.kind;
-    for (const auto& path : reading.sources) action.inputs.push_back(absolute_path(path, request.cwd));
-    for (const auto& path : reading.outputs) action.outputs.push_back(absolute_path(path, request.cwd));
-  }
-  for (auto* paths : {&action.inputs, &action.outputs}) {
-    std::vector<std::string> once;
-    for (auto& path : *paths) {
-      if (std::find(once.begin(), once.end(), path) == once.end()) once.push_back(std::move(path));
-    }
-    *paths = std::move(once);
-  }
   action.toolchain = request.toolchain;
+  if (action.kind != ActionKind::kCythonize) local_reason = read_words(action);
+  keep_each_once(action.inputs);
+  keep_each_once(action.outputs);
   const Tool& tool = tool_of(action);
   action.program = tool.program;
   if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
   action.toolchain_digest = tool.toolchain;
   if (!tool.local_reason.empty()) local_reason = tool.local_reason;
+  if (local_reason.empty() && records_command_line(action))
+    local_reason = "clang would record what a worker adds to its command line";
   return action;
+}
+
+std::string ActionIntake::read_words(Action& action) {
+  const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  if (!expanded) return expanded.error().message;
+  const auto reading = read_command_line(expanded->argv);
+  action.kind = reading.kind;
+  const auto absolute = [&](const std::string& path) { return absolute_path(path, action.cwd); };
+  for (const auto& path : reading.sources) action.inputs.push_back(absolute(path));
+  for (const auto& path : reading.outputs) action.outputs.push_back(absolute(path));
+  if (reading.must_run_locally) return reading.local_reason;
+  if (reading.kind == ActionKind::kOther) {
+    const std::string name = fs::path(action.argv[0]).filename().string();
+    if (std::find(generators_.begin(), generators_.end(), name) == generators_.end())
+      return "it is no compiler that extfarm knows (--farm-tool " + name + " would send it)";
+    for (std::size_t i = 1; i < expanded->argv.size(); ++i) {
+      const std::string path = absolute(expanded->argv[i]);
+      if (fs::is_regular_file(path)) action.inputs.push_back(path);
+    }
+    return {};
+  }
+  if (is_probe_folder(action.cwd + "/")) return "it is a configure probe";
+  for (const auto& source : reading.sources) {
+    if (source.find('\n') != std::string::npos) return "no list of inputs can say a name with a line end in it";
+  }
+  if (!reading.depfile.empty() && absolute(reading.depfile).starts_with("/dev/") && reading.depfile != "/dev/null")
+    return "it would write " + absolute(reading.depfile);
+  const bool is_thrown_away = !reading.outputs.empty() && is_null_device(reading.outputs.front());
+  for (const auto& word : expanded->argv) {
+    if (is_thrown_away && leaves_side_files(word)) return "its side files would lie in /dev";
+    if (!expanded->files.empty() && (word.starts_with("-save-temps") || word.starts_with("--save-temps")))
+      return "with -save-temps a response file leaves copies of itself";
+  }
+  for (const auto& path : expanded->files) action.inputs.push_back(path);
+  for (const auto& path : named_paths(expanded->argv).read) action.inputs.push_back(absolute(path));
+  for (const auto& [option, path] : loaded_code(expanded->argv)) {
+    if (option == "-B")
+      add_tools_of(absolute(path), action.toolchain.extra_paths);
+    else if (path.find('/') != std::string::npos)
+      action.inputs.push_back(absolute(path));
+  }
+  if (reading.is_tuned_to_processor) action.toolchain.extra_paths.emplace_back("-march=native");
+  return reason_of(action.environment);
+}
+
+// Where options name further files to be written.
+std::vector<std::string> written_folders(const Action& action) {
+  std::vector<std::string> out;
+  const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  if (!expanded || action.kind == ActionKind::kCythonize) return out;
+  for (const auto& path : named_paths(expanded->argv).written) {
+    const std::string file = absolute_path(path.empty() || path.ends_with('/') ? path + "x" : path, action.cwd);
+    const std::string folder = fs::path(file).parent_path().string();
+    if (fs::is_directory(folder) && folder != "/dev") out.push_back(folder);
+  }
+  return out;
 }
 
 const ActionIntake::Tool& ActionIntake::tool_of(const Action& action) {
@@ -133,6 +243,7 @@ ActionIntake::Tool ActionIntake::look_for_tool(const Action& action) {
 }
 
 std::string ActionIntake::add_places(Action& action) const {
+  std::erase_if(action.outputs, is_null_device);
   for (const auto& output : action.outputs) {
     if (fs::exists(output) && !fs::is_regular_file(output)) return "its output " + output + " is no regular file";
   }
@@ -142,6 +253,7 @@ std::string ActionIntake::add_places(Action& action) const {
     add_root(action.view_roots, action.cwd);
   for (const auto& output : action.outputs)
     add_root(action.view_roots, fs::path(output).parent_path().string());
+  for (const auto& folder : written_folders(action)) add_root(action.view_roots, folder);
   for (const auto& root : action.view_roots) {
     if (root == "/" || !fs::is_directory(root)) return "its folder " + root + " cannot be made a private view";
   }
@@ -153,10 +265,18 @@ std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequ
   Action action = describe(request, environment_that_matters(request.environment), local_reason);
   if (local_reason.empty()) local_reason = add_places(action);
   if (!local_reason.empty()) return StaysLocal{local_reason};
-  // A source that is a pipe or is not there yet is no input to be compared.
-  const std::size_t declared = request.inputs.size();
-  std::size_t at = 0;
-  std::erase_if(action.inputs, [&](const std::string& path) { return at++ >= declared && !fs::is_regular_file(path); });
+  const auto& declared = request.inputs;
+  for (const auto& path : action.inputs) {
+    const bool is_odd = fs::exists(path) && !fs::is_regular_file(path) && !fs::is_directory(path);
+    if (is_odd) return StaysLocal{"its input " + path + " is no regular file"};
+  }
+  // What is not there yet is no input to be compared.
+  std::erase_if(action.inputs, [&](const std::string& path) {
+    const bool is_declared = std::any_of(declared.begin(), declared.end(), [&](const std::string& name) {
+      return absolute_path(name, action.cwd) == path;
+    });
+    return !is_declared && !fs::is_regular_file(path);
+  });
   return action;
 }
 

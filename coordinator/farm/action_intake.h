@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "common/compiler/toolchain_probe.h"
 #include "common/model/action.h"
@@ -22,6 +23,9 @@ class ActionIntake {
  public:
   ActionIntake(std::string project_root, ToolchainProbe& probe)
       : root_(std::move(project_root)), probe_(probe) {}
+  // Programs by base name that may go to workers though they are no compilers:
+  // generators that read what their command line names and write below the project.
+  void declare_tools(std::vector<std::string> names) { generators_ = std::move(names); }
   // What the request asks for, without id, pinned inputs and view roots; no
   // place is looked at.  `environment` is what matters of the request's own.
   // Why it cannot go to a worker comes in `local_reason`, empty when it can.
@@ -47,6 +51,7 @@ class ActionIntake {
   static std::uint32_t category_of(const Action&);
 
  private:
+  std::string read_words(Action&);        // likewise; kind, inputs, outputs from argv
   struct Tool {
     std::string program;  // empty: there is none
     Digest toolchain;
@@ -58,6 +63,7 @@ class ActionIntake {
 
   std::string root_;
   ToolchainProbe& probe_;
+  std::vector<std::string> generators_;
   bool remembers_tools_ = false;
   std::unordered_map<std::string, Tool> tools_;
 };

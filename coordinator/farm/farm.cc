@@ -71,10 +71,7 @@ void Farm::read_door() {
              [this, connection](const auto& message) { parts_.door.answer(connection, message); }, connection);
     } else if (const auto* local = std::get_if<front_door::RanLocally>(&event)) {
       const auto& request = local->request;
-      if (!request.was_answered) {
-        ++parts_.log.passed_through;
-        ++parts_.log.local_reasons[request.reason];
-      }
+      if (!request.was_answered) reporting::log_local(parts_.log, {"", {}, request.reason});
       parts_.log.local_seconds[request.reason] += request.seconds;
     } else {
       const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
@@ -87,10 +84,9 @@ void Farm::read_door() {
   }
 }
 
-void Farm::answer_local(const AnswerTo& answer, const std::string& id, const std::string& reason) {
-  ++parts_.log.passed_through;
-  ++parts_.log.local_reasons[reason];
-  answer({id, "run_locally", 0, "", "", reason});
+void Farm::answer_local(const AnswerTo& answer, const std::string& id, reporting::LoggedLocal local) {
+  answer({id, "run_locally", 0, "", "", local.reason});
+  reporting::log_local(parts_.log, std::move(local));
 }
 
 void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, front_door::ConnectionId connection) {
@@ -99,9 +95,9 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   ++parts_.log.total;
   auto taken = intake_.take(request);
   if (const auto* local = std::get_if<StaysLocal>(&taken)) {
-    return answer_local(answer, request.id, local->reason);
+    return answer_local(answer, request.id, {request.cwd, request.argv, local->reason});
   }
-  if (nobody_there_) return answer_local(answer, request.id, "no worker is reachable");
+  if (nobody_there_) return answer_local(answer, request.id, {request.cwd, request.argv, "no worker is reachable"});
 
   const ActionId id{next_action_++};
   Entry entry;

@@ -45,6 +45,8 @@ class Farm {
   Farm(const Farm&) = delete;
   Farm& operator=(const Farm&) = delete;
 
+  // See ActionIntake.
+  void declare_tools(std::vector<std::string> names) { intake_.declare_tools(std::move(names)); }
   using AnswerTo = std::function<void(const front_door::AnswerMessage&)>;
   // The answer comes later, once, or at once for what stays local.
   void submit(const front_door::SubmitRequest&, AnswerTo, front_door::ConnectionId = {});
@@ -89,7 +91,7 @@ class Farm {
   };
 
   void read_door();
-  void answer_local(const AnswerTo&, const std::string& id, const std::string& reason);
+  void answer_local(const AnswerTo&, const std::string& id, reporting::LoggedLocal);
   void read_messages();
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
   void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);

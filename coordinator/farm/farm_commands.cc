@@ -55,9 +55,10 @@ void Farm::check_freshness(ActionId id) {
   Entry& entry = entries_.at(id);
   auto judgement = parts_.memory.judge(entry.action, entry.identity);
   if (force_) judgement.verdict = {false, "--force was given"};
+  if (entry.action.kind == ActionKind::kOther) judgement.verdict = {false, "what such a program reads is not known"};
   if (judgement.verdict.fresh)
     entry.fresh_result = std::move(judgement.recorded);
-  else if (!force_)
+  else if (!force_ && entry.action.kind != ActionKind::kOther)
     entry.fresh_result = parts_.earlier.restore(entry.action, entry.identity, judgement.fingerprint);
   const bool is_restored = !judgement.verdict.fresh && entry.fresh_result.has_value();
   parts_.memory.note(entry.action, entry.identity, judgement.verdict, is_restored);
@@ -143,7 +144,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
     case Answer::kRunLocally:
       nobody_there_ = nobody_there_ || !parts_.directory.has_usable();
       if (nobody_there_) warn_once("no worker is reachable (" + command.reason + "); building locally");
-      return answer_local(entry.answer, entry.request_id, command.reason);
+      return answer_local(entry.answer, entry.request_id, {entry.action.cwd, entry.action.argv, command.reason});
     case Answer::kDependencyFailed:
       message.result = "failed";
       message.exit_code = 1;

@@ -12,7 +12,7 @@ enum class Field { kProgram, kArgument, kFolder, kEnvironment, kStdin, kToolchai
 
 // What only changes how a message looks, and for compilers the language of messages.
 bool decides(const Action& action, std::string_view variable) {
-  static constexpr std::array<std::string_view, 3> kLooks = {"TERM", "COLUMNS", "HOME"};
+  static constexpr std::array<std::string_view, 4> kLooks = {"TERM", "COLUMNS", "HOME", "EXTFARM_COLOR"};
   if (std::find(kLooks.begin(), kLooks.end(), variable) != kLooks.end()) return false;
   const bool is_language = variable.starts_with("LC_") || variable.starts_with("LANG");
   return !is_language || action.kind == ActionKind::kCythonize;

@@ -37,6 +37,12 @@ struct LoggedCompile {  // absolute paths
   std::string source, output;
 };
 
+struct LoggedLocal {  // a command that the front end ran itself
+  std::string cwd;
+  std::vector<std::string> argv;  // empty where the front end only counted it
+  std::string reason;
+};
+
 struct LoggedWorker {
   std::string id, host;
   std::uint32_t slots = 0;
@@ -63,6 +69,7 @@ struct BuildLog {
   std::vector<LoggedWorker> workers;
   std::vector<LoggedCompile> compiles;  // all that were asked for, run or not
   std::uint64_t fresh_here = 0;         // up to date among those that never go to a worker
+  std::vector<LoggedLocal> local;        // the first of them
   std::map<std::string, std::uint64_t> local_reasons;  // why something ran locally → how often
   std::map<std::string, double> local_seconds;  // by the same reasons, of the commands that told
   double command_cpu_seconds = 0;  // of the build's command with all its children, whatever they did
@@ -100,7 +107,11 @@ struct Figures {
 };
 Figures figures_of(const BuildLog&);
 
+// Counts a command that ran locally; keeps the first ten thousand of them.
+void log_local(BuildLog&, LoggedLocal);
+
 std::string last_build_json(const BuildLog&);  // DESIGN section 10's schema 1
+std::string ran_locally_json(const BuildLog&);  // how many, why, and the commands that are known
 std::string trace_json(const BuildLog&);   // Chrome trace format; one process per worker, one thread per slot
 std::string report_html(const BuildLog&);  // one self-contained page
 // A few lines for the end of the build: counts, figures, where the report lies.

@@ -1,7 +1,8 @@
-// last-build.json, schema 1: what scripts read.  A field is never renamed or
+// last-build.json and ran-locally.json, schema 1: what scripts read.  A field is never renamed or
 // dropped without a new schema number.
 #include <nlohmann/json.hpp>
 
+#include "common/model/byte_strings.h"
 #include "coordinator/reporting/build_log.h"
 
 namespace extfarm::reporting {
@@ -13,7 +14,15 @@ std::string dumped(const ordered_json& json) {
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
+constexpr std::size_t kMostLocal = 10'000;
+
 }  // namespace
+
+void log_local(BuildLog& log, LoggedLocal local) {
+  ++log.passed_through;
+  ++log.local_reasons[local.reason];
+  if (log.local.size() < kMostLocal) log.local.push_back(std::move(local));
+}
 
 std::string last_build_json(const BuildLog& log) {
   const Figures figures = figures_of(log);
@@ -60,6 +69,21 @@ std::string last_build_json(const BuildLog& log) {
                               {"run_seconds", worker.run_seconds},
                               {"quarantined", worker.quarantined},
                               {"speed", worker.speed}});
+  }
+  return dumped(out);
+}
+
+std::string ran_locally_json(const BuildLog& log) {
+  ordered_json out;
+  out["schema"] = 1;
+  out["count"] = log.passed_through;
+  out["reasons"] = log.local_reasons;
+  out["commands"] = ordered_json::array();
+  for (const auto& local : log.local) {
+    ordered_json words = ordered_json::array();
+    for (const auto& word : local.argv) words.push_back(ordered_json(bytes_to(word)));
+    out["commands"].push_back(
+        {{"reason", local.reason}, {"cwd", ordered_json(bytes_to(local.cwd))}, {"argv", std::move(words)}});
   }
   return dumped(out);
 }

@@ -181,6 +181,20 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
   retry(id, action);
 }
 
+// Whether some worker that is there has, or may still say that it has, what the action needs.
+bool Scheduler::State::may_be_taken(ActionId id, const ActionState& action) {
+  const Trouble& trouble = troubles[id];
+  const Digest& toolchain = toolchains[action.toolchain].digest;
+  const auto& workers = fleet.workers();
+  return std::any_of(workers.begin(), workers.end(), [&](const auto& candidate) {
+    const auto& [worker, state] = candidate;
+    const auto known = state.toolchains.find(toolchain);
+    const bool lacks_it = known != state.toolchains.end() && known->second.has_it == false;
+    return !state.is_silent && !lacks_it && !trouble.excluded.contains(worker) &&
+           (!trouble.only_local || state.is_local);
+  });
+}
+
 void Scheduler::State::retry_leases_of(WorkerId worker, const std::string& reason) {
   const std::vector<LiveLease> live = fleet.find(worker)->live;
   for (const LiveLease& lease : live) {

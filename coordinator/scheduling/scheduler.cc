@@ -215,7 +215,10 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       suspect(id, lease);
       troubles[id].excluded.insert(e.worker);
       troubles[id].last_failure = e.reason;
-      break;
+      if (runs_elsewhere(action, e.lease)) return;
+      // Waiting for a worker that may come would only delay what this host can do at once.
+      if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, e.reason);
+      return retry(id, action);
     case OutcomeClass::kOutOfMemory:
       action.peak_memory_bytes = std::max(e.peak_memory_bytes, 2 * bytes_of(lease.memory));
       return retry_after_infrastructure(id, action, e.lease, e.reason);

@@ -86,6 +86,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
                 *tree.memory, *s.earlier_, clock, log},
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
+  s.farm_->declare_tools(options.farm_tools);
   if (s.worker_.id()) s.farm_->expect_own_worker();
   for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
     epoll_event event{};
@@ -148,7 +149,8 @@ void BuildSession::end() {
 
 void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal) {
   log.coordinator_cpu_seconds = cpu_seconds();
-  std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)}};
+  std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)},
+                                                            {"/ran-locally.json", reporting::ran_locally_json(log)}};
   if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html")) {
     files.emplace_back("/trace.json", reporting::trace_json(log));
     files.emplace_back("/report.html", reporting::report_html(log));

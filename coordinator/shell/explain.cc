@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/model/byte_strings.h"
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/action_record.h"
 #include "coordinator/farm/build_memory.h"
@@ -103,6 +105,35 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
     }
   }
   return exit_code;
+}
+
+int explain_local(const std::string& project_root) {
+  const std::string file = project_root + "/.extfarm/ran-locally.json";
+  const auto text = PosixFilesystem().read(file);
+  if (!text) {
+    std::fprintf(stderr, "extfarm: %s; build here first: extfarm run -- …\n", text.error().message.c_str());
+    return 1;
+  }
+  try {
+    const auto build = nlohmann::json::parse(*text);
+    const auto count = build.at("count").get<std::uint64_t>();
+    std::printf("%llu %s locally in the last build\n", static_cast<unsigned long long>(count),
+                count == 1 ? "command ran" : "commands ran");
+    for (const auto& [reason, times] : build.at("reasons").items()) {
+      std::printf("%llu × %s\n", static_cast<unsigned long long>(times.get<std::uint64_t>()), reason.c_str());
+      for (const auto& local : build.at("commands")) {
+        if (local.at("reason") != reason || local.at("argv").empty()) continue;
+        std::string line;
+        for (const auto& word : local.at("argv")) line += (line.empty() ? "" : " ") + bytes_from(word);
+        std::printf("  %s (in %s)\n", line.c_str(), bytes_from(local.at("cwd")).c_str());
+      }
+    }
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "extfarm: cannot read %s (%s); another version of extfarm wrote it. Build here again\n",
+                 file.c_str(), e.what());
+    return 1;
+  }
+  return 0;
 }
 
 }  // namespace extfarm

@@ -11,4 +11,7 @@ namespace extfarm {
 // code: 0, or 1 when a target is unknown.
 int explain(const std::string& project_root, const std::vector<std::string>& targets);
 
+// Lists every command that ran on this host in the last build, by reason; the exit code.
+int explain_local(const std::string& project_root);
+
 }  // namespace extfarm

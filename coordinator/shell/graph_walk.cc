@@ -106,8 +106,7 @@ void GraphWalk::run_here(std::uint32_t at) {
     return finish(at);
   }
   if (step.stays_local) {  // the farm has counted the others
-    ++log_.passed_through;
-    ++log_.local_reasons[step.local_reason];
+    reporting::log_local(log_, {action.cwd, action.argv, step.local_reason});
   }
   ProcessRequest request;
   request.program = action.program;

@@ -117,6 +117,13 @@ int main(int argc, char** argv) {
     command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
     command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
   }
+  run->add_flag("--masquerade", options.masquerade,
+                "Put links named gcc, g++, cc, clang, … first on the command's PATH, for builds that name their compiler");
+  run->add_option("--farm-tool", options.farm_tools,
+                  "Send this program to workers as well, such as swig or f2py; may be repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   run->add_option("command", options.command, "The build's command, after --")->required();
   run->positionals_at_end();
   VerifyOptions verify_options;
@@ -137,8 +144,9 @@ int main(int argc, char** argv) {
   status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
       ->capture_default_str();
   std::vector<std::string> targets;
-  auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now");
-  explanation->add_option("target", targets, "An output, a source or an extension's name")->required();
+  auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now; without a "
+                                                "target, which commands ran locally, and why");
+  explanation->add_option("target", targets, "An output, a source or an extension's name");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -146,6 +154,7 @@ int main(int argc, char** argv) {
   }
   if (keys->parsed()) return show_keys(options.key_folder);
   if (status->parsed()) return show_workers(options.rendezvous);
+  if (explanation->parsed() && targets.empty()) return explain_local(std::filesystem::current_path().string());
   if (explanation->parsed()) return explain(std::filesystem::current_path().string(), targets);
   if (run->parsed() && !variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
   // Inside another `extfarm run`: its coordinator serves this command as well.

@@ -12,6 +12,8 @@ namespace extfarm {
 struct RunOptions {
   std::vector<std::string> command;
   bool quiet = false, verbose = false, force = false;
+  bool masquerade = false;  // links named like the compilers come first on the command's PATH
+  std::vector<std::string> farm_tools;  // base names of generators that may go to workers
   bool keep_going = false;  // extfarm build: also after a failure
   std::string graph_file;   // extfarm build
   bool is_compilation_database = false;

@@ -7,6 +7,7 @@
 
 #include "coordinator/shell/build_session.h"
 #include "coordinator/shell/compile_commands.h"
+#include "coordinator/shell/masquerade.h"
 
 extern char** environ;
 
@@ -26,8 +27,15 @@ std::string plugin_folder() {
   return {};
 }
 
+std::string search_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
+}
+
+// `first_on_path`: a folder, or nothing.
 std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
-                                                                         const RunOptions& options) {
+                                                                         const RunOptions& options,
+                                                                         const std::string& first_on_path) {
   std::vector<std::pair<std::string, std::string>> out;
   std::string python_path = plugin_folder();
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -42,9 +50,11 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
       if (!value.empty()) python_path += (python_path.empty() ? "" : ":") + value;
       continue;
     }
+    if (name == "PATH" && !first_on_path.empty()) continue;
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
+  if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
   // What a front end runs itself keeps to the same number.
   if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
   if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
@@ -56,8 +66,7 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
 
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return fs::absolute(name).string();
-  const char* path = std::getenv("PATH");
-  std::string rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
+  const std::string rest = search_path();
   for (std::size_t start = 0; start <= rest.size();) {
     const auto end = std::min(rest.find(':', start), rest.size());
     const std::string candidate = rest.substr(start, end - start) + "/" + name;
@@ -83,10 +92,17 @@ int run_build(const RunOptions& options) {
   if (!opened) return refuse(opened.error().exit_code, opened.error().message);
   BuildSession& session = **opened;
 
+  std::string links;
+  if (options.masquerade) {
+    links = (*tree)->runtime.path() + "/masquerade";
+    if (const auto made = make_masquerade(links, program_folder() + "/extfarm-cc", search_path(), options.farm_tools); !made)
+      return refuse(kExitRetry, made.error().message);
+  }
   ProcessRequest request;
-  request.program = program;
+  const std::string link = links + "/" + options.command[0];
+  request.program = !links.empty() && fs::exists(link) ? link : program;
   request.argv = options.command;
-  request.environment = environment_for_command(session.socket(), options);
+  request.environment = environment_for_command(session.socket(), options, links);
   request.cwd = options.project_root;
   request.capture_output = false;
   request.own_group = false;

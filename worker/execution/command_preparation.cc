@@ -6,129 +6,224 @@
 #include <string_view>
 
 #include "common/compiler/depfile.h"
+#include "common/compiler/driver_options.h"
 
 namespace extfarm {
 namespace {
 
-void insert_before_dashes(std::vector<std::string>& argv, const std::vector<std::string>& words) {
-  const auto at = std::find(argv.begin() + 1, argv.end(), "--");
-  argv.insert(at, words.begin(), words.end());
+using std::string_view;
+
+// In front: behind the last input some words would change what drivers say, and the user's own come later and win.
+void add_options(std::vector<std::string>& argv, const std::vector<std::string>& words) {
+  argv.insert(argv.begin() + 1, words.begin(), words.end());
+}
+
+bool has_word(const std::vector<std::string>& argv, string_view start) {
+  return std::any_of(argv.begin() + 1, argv.end(), [&](const std::string& word) { return word.starts_with(start); });
+}
+
+bool names_a_source(const std::vector<std::string>& argv, const CommandReading& reading) {
+  return has_word(argv, "-x") || std::any_of(reading.sources.begin(), reading.sources.end(),
+                                             [](const std::string& source) { return is_source_name(source); });
 }
 
 // Whether the preprocessor runs, and so writes a list when asked.
 bool is_preprocessed(const std::vector<std::string>& argv, const CommandReading& reading) {
-  static constexpr std::string_view kFinished[] = {".i", ".ii", ".mi", ".s"};
-  const auto typed = [](const std::string& word) { return word.starts_with("-x"); };
-  if (std::any_of(argv.begin(), argv.end(), typed)) {
+  static constexpr string_view kFinished[] = {".i", ".ii", ".mi", ".s"};
+  if (has_word(argv, "-x")) {
     return std::none_of(argv.begin(), argv.end(), [](const std::string& word) {
       return word.ends_with("cpp-output") || word == "assembler" || word == "-xassembler";
     });
   }
-  return std::none_of(reading.sources.begin(), reading.sources.end(), [](const std::string& source) {
-    return std::any_of(std::begin(kFinished), std::end(kFinished), [&](std::string_view end) {
-      return source.ends_with(end);
-    });
+  return std::any_of(reading.sources.begin(), reading.sources.end(), [](const std::string& source) {
+    return is_source_name(source) && std::none_of(std::begin(kFinished), std::end(kFinished),
+                                                  [&](string_view end) { return file_ending(source) == end; });
   });
 }
 
-// The compile as a mere listing of all it includes.
-std::vector<std::string> listing_of(const std::vector<std::string>& argv, const std::string& depfile) {
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < argv.size(); ++i) {
+bool is_gnu(const std::string& program) {
+  const std::string name = std::filesystem::path(program).filename().string();
+  return name.find("gcc") != std::string::npos || name.find("g++") != std::string::npos;
+}
+
+// The compile as a mere listing of all it includes, on stdout.
+std::vector<std::string> listing_of(const std::vector<std::string>& argv) {
+  static constexpr string_view kDropped[] = {"-MMD", "-MD", "-c", "-S", "-MP", "-fsyntax-only"};
+  static constexpr string_view kDroppedWithNext[] = {"-o", "-MF", "-MT", "-MQ"};
+  std::vector<std::string> out = {argv[0]};
+  for (std::size_t i = 1; i < argv.size(); ++i) {
     const auto& word = argv[i];
-    if (word == "-MMD" || word == "-MD" || word == "-c" || word == "-S" || word == "-MP") continue;
+    if (std::find(std::begin(kDropped), std::end(kDropped), word) != std::end(kDropped)) continue;
     if (word.starts_with("-Wp,-MMD,") || word.starts_with("-Wp,-MD,")) continue;
-    if (word == "-o" || word == "-MF" || word == "-MT" || word == "-MQ") {
-      ++i;
+    if (word == "--") {
+      out.insert(out.end(), argv.begin() + static_cast<std::ptrdiff_t>(i), argv.end());
+      break;
+    }
+    const auto with_next = std::find_if(std::begin(kDroppedWithNext), std::end(kDroppedWithNext),
+                                        [&](string_view option) { return word.starts_with(option); });
+    if (with_next != std::end(kDroppedWithNext)) {
+      if (word == *with_next) ++i;
       continue;
     }
-    if (word.starts_with("-MF") || word.starts_with("-MT") || word.starts_with("-MQ")) continue;
-    if (word.starts_with("-o") && word.size() > 2) continue;
     out.push_back(word);
+    if (takes_next_word(word) && i + 1 < argv.size()) out.push_back(argv[++i]);
   }
-  insert_before_dashes(out, {"-M", "-MF", depfile});
+  add_options(out, {"-M"});
   return out;
 }
 
-Result<std::vector<std::string>> read_dependencies(DependencySource source, const std::string& text,
-                                                   const std::string& cwd) {
-  if (source != DependencySource::kLines) return parse_depfile(text, cwd);
-  std::vector<std::string> paths;
+void prepare_compile(const Action& action, const CommandReading& reading, const std::string& program,
+                     const std::string& temporary, PreparedCommand& out) {
+  const std::string name = std::filesystem::path(program).filename().string();
+  const bool is_fortran = name.find("fortran") != std::string::npos;
+  const bool is_assembled = std::find(action.argv.begin(), action.argv.end(), "-c") != action.argv.end();
+  // With -flto the object records what the assembler was told.
+  if (is_gnu(program) && is_assembled && reading.sources.size() == 1 && !has_word(action.argv, "-Wa,--MD") &&
+      !has_word(action.argv, "-flto")) {
+    out.assembler_depfile = temporary + "/assembled.d";
+    add_options(out.argv, {"-Wa,--MD," + out.assembler_depfile});
+  }
+  // What is preprocessed already, or never is, includes nothing, and clang
+  // complains of -MD; gfortran lists modules only with -cpp.
+  if (is_fortran || !is_preprocessed(action.argv, reading)) return;
+  // gcc passes several -o on to the part that would write the list, and that takes one only.
+  const auto is_output = [](const std::string& word) { return word.starts_with("-o"); };
+  const bool has_one_output = std::count_if(action.argv.begin() + 1, action.argv.end(), is_output) <= 1;
+  const bool lists_all = reading.dependency_style == DependencyStyle::kMakefileAllHeaders;
+  if (has_one_output && reading.sources.size() == 1 && reading.dependency_style == DependencyStyle::kNone) {
+    out.depfile = temporary + "/inputs.d";
+    add_options(out.argv, {"-MD", "-MF", out.depfile});
+    out.dependency_source = DependencySource::kAddedDepfile;
+    return;
+  }
+  out.listing_argv = listing_of(action.argv);
+  out.listing_is_needed = !lists_all || reading.sources.size() > 1;
+  if (out.listing_is_needed) return;
+  out.dependency_source = DependencySource::kOwnDepfile;
+  out.depfile = reading.depfile;
+}
+
+void prepare_link(const Action& action, const CommandReading& reading, const std::string& program,
+                  const std::string& temporary, PreparedCommand& out) {
+  // Without any input clang says so; an option for the linker would count as one.
+  const bool has_all = std::all_of(reading.sources.begin(), reading.sources.end(), [&](const std::string& source) {
+    return std::filesystem::exists(std::filesystem::path(action.cwd) / source);
+  });
+  if (has_all && !has_word(action.argv, "-Wl,--dependency-file")) {
+    out.depfile = temporary + "/inputs.d";
+    add_options(out.argv, {"-Wl,--dependency-file=" + out.depfile});
+    out.dependency_source = DependencySource::kAddedDepfile;
+  }
+  // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
+  for (auto& word : out.argv) {
+    if (word == "-flto=auto" && is_gnu(program)) word = "-flto=1";
+  }
+  if (!names_a_source(action.argv, reading) || !is_preprocessed(action.argv, reading)) return;
+  out.listing_argv = listing_of(action.argv);
+  out.listing_is_needed = true;
+}
+
+// A terminal is where the front end is: this one's pipe says nothing.
+void colour_messages(PreparedCommand& out) {
+  const auto wanted = std::find_if(out.environment.begin(), out.environment.end(),
+                                   [](const auto& variable) { return variable.first == "EXTFARM_COLOR"; });
+  if (wanted == out.environment.end()) return;
+  out.environment.erase(wanted);
+  for (const auto& word : out.argv) {
+    if (word.find("-color") != std::string::npos || word.find("diagnostics-plain") != std::string::npos ||
+        word.ends_with("record-command-line"))
+      return;
+  }
+  add_options(out.argv, {"-fdiagnostics-color=always"});
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (!line.empty()) paths.push_back(line);
+    if (!line.empty()) out.push_back(line);
   }
-  return paths;
+  return out;
+}
+
+std::string place_of_list(const Action& action, const PreparedCommand& command,
+                          const std::vector<CollectedOutput>& outputs) {
+  const std::string named = (std::filesystem::path(action.cwd) / command.depfile).lexically_normal().string();
+  for (const auto& output : outputs) {
+    if (output.attested.path == named) return output.stored_at;
+  }
+  return command.dependency_source == DependencySource::kOwnDepfile ? std::string() : named;
+}
+
+tl::unexpected<Error> unusable(const std::string& list, const std::string& why) {
+  return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + list + " cannot be used: " + why);
+}
+
+Result<void> add_depfile(const std::string& text, const std::string& name, const std::string& cwd,
+                         ListedInputs& out) {
+  const auto paths = parse_depfile(text, cwd);
+  if (!paths) return unusable(name, paths.error().message);
+  if (paths->empty()) return unusable(name, "it is empty");
+  out.read.insert(paths->begin(), paths->end());
+  return {};
 }
 
 }  // namespace
 
-PreparedCommand prepare_command(const Action& action, const std::string& temporary) {
+PreparedCommand prepare_command(const Action& action, const std::string& program, const std::string& temporary) {
   PreparedCommand out;
   out.argv = action.argv;
   for (const auto& entry : action.environment) {
     if (entry.first != "TMPDIR") out.environment.push_back(entry);
   }
   out.environment.emplace_back("TMPDIR", temporary);
-  const std::string added = temporary + "/inputs.d";
   if (action.kind == ActionKind::kCythonize) {
-    out.environment.emplace_back("EXTFARM_DEPFILE", added);
+    out.depfile = temporary + "/inputs.d";
+    out.environment.emplace_back("EXTFARM_DEPFILE", out.depfile);
     out.dependency_source = DependencySource::kLines;
-    out.depfile = added;
-  } else if (action.kind == ActionKind::kLink) {
-    insert_before_dashes(out.argv, {"-Wl,--dependency-file=" + added});
-    out.dependency_source = DependencySource::kAddedDepfile;
-    out.depfile = added;
-  } else if (action.kind == ActionKind::kCompile) {
+  } else if (action.kind == ActionKind::kLink || action.kind == ActionKind::kCompile) {
     const auto reading = read_command_line(action.argv);
-    const bool fortran = action.program.find("fortran") != std::string::npos;
-    const bool several = reading.sources.size() > 1;
-    if (fortran || several || !is_preprocessed(action.argv, reading)) {
-      // What is preprocessed already, or never is, includes nothing, and clang
-      // complains of -MD; gfortran lists modules only with -cpp, and one file
-      // cannot take the lists of several sources: the declared inputs stand alone.
-    } else if (reading.dependency_style == DependencyStyle::kNone) {
-      insert_before_dashes(out.argv, {"-MD", "-MF", added});
-      out.dependency_source = DependencySource::kAddedDepfile;
-      out.depfile = added;
-    } else if (reading.dependency_style == DependencyStyle::kMakefileAllHeaders) {
-      out.dependency_source = DependencySource::kOwnDepfile;
-      out.depfile = reading.depfile;
-    } else {
-      out.listing_argv = listing_of(action.argv, added);
-      out.dependency_source = DependencySource::kAddedDepfile;
-      out.depfile = added;
-    }
+    if (action.kind == ActionKind::kLink)
+      prepare_link(action, reading, program, temporary, out);
+    else
+      prepare_compile(action, reading, program, temporary, out);
+    colour_messages(out);
   }
   return out;
 }
 
+bool has_own_list(const Action& action, const PreparedCommand& command, const std::vector<CollectedOutput>& outputs,
+                  const Filesystem& filesystem) {
+  const auto place = place_of_list(action, command, outputs);
+  return !place.empty() && filesystem.stat(place).has_value();
+}
+
 Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& command,
-                                 const std::vector<CollectedOutput>& outputs, const Filesystem& filesystem) {
+                                 const std::vector<CollectedOutput>& outputs,
+                                 const std::optional<std::string>& listing, const Filesystem& filesystem) {
   ListedInputs out;
   out.read.insert(action.inputs.begin(), action.inputs.end());
-  const auto source = command.dependency_source;
-  if (source == DependencySource::kNone) return out;
-  const std::string named = (std::filesystem::path(action.cwd) / command.depfile).lexically_normal().string();
-  std::string stored = named;
-  for (const auto& output : outputs) {
-    if (output.attested.path == named) stored = output.stored_at;
+  if (!command.assembler_depfile.empty()) {
+    const auto text = filesystem.read(command.assembler_depfile);
+    if (const auto paths = parse_depfile(text.value_or(""), action.cwd)) out.read.insert(paths->begin(), paths->end());
   }
-  const auto text = filesystem.read(stored);
-  if (!text && source == DependencySource::kLines) return out;  // nothing was read beyond the declared
-  const auto read = text ? read_dependencies(source, *text, action.cwd)
-                         : Result<std::vector<std::string>>(tl::unexpected(text.error()));
-  if (!read || (read->empty() && source != DependencySource::kLines)) {
-    return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + named + " cannot be used" +
-                                       (read ? std::string(": it is empty") : ": " + read.error().message));
-  }
-  for (const auto& path : *read) {
-    const bool was_missed = source == DependencySource::kLines && path.starts_with('!');
-    if (was_missed)
-      out.missed.insert(path.substr(1));
+  if (listing) {
+    if (const auto paths = parse_depfile(*listing, action.cwd))
+      out.read.insert(paths->begin(), paths->end());
     else
-      out.read.insert(path);
+      return unusable("stdout", paths.error().message);
   }
+  const auto source = command.dependency_source;
+  if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return out;
+  const std::string place = place_of_list(action, command, outputs);
+  const auto text = filesystem.read(place);
+  if (source == DependencySource::kLines) {
+    for (const auto& line : lines_of(text.value_or("")))  // nothing was read beyond the declared
+      line.starts_with('!') ? out.missed.insert(line.substr(1)) : out.read.insert(line);
+    return out;
+  }
+  if (!text) return unusable(command.depfile, text.error().message);
+  if (auto added = add_depfile(*text, command.depfile, action.cwd, out); !added) return tl::unexpected(added.error());
   return out;
 }
 

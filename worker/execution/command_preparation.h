@@ -2,6 +2,7 @@
 // additions change no byte of the outputs; and how that list is read.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace extfarm {
 enum class DependencySource {
   kNone,          // only the declared inputs are known
   kAddedDepfile,  // at `depfile`, in the attempt's scratch
-  kOwnDepfile,    // the command's own, at `depfile` in its working folder
+  kOwnDepfile,    // the command's own, at `depfile` in its working folder; it may lie elsewhere
   kLines,         // EXTFARM_DEPFILE: one path a line; after a "!" one that was looked for in vain
 };
 
@@ -26,12 +27,16 @@ struct PreparedCommand {
   std::vector<std::pair<std::string, std::string>> environment;
   DependencySource dependency_source = DependencySource::kNone;
   std::string depfile;
-  // After the command: argv of a second run that lists all headers (-MMD leaves out the system's).
+  std::string assembler_depfile;  // what .incbin and .include read; absent when no assembler ran
+  // argv of a second run, after the command, that prints all headers: where
+  // the command's own list leaves some out, or there is none.
   std::vector<std::string> listing_argv;
+  bool listing_is_needed = false;  // else only when the command's own list cannot be found
 };
 
-// `temporary` is the attempt's own folder for TMPDIR and dependency files.
-PreparedCommand prepare_command(const Action&, const std::string& temporary);
+// `temporary` is the attempt's own folder for TMPDIR and dependency files;
+// `program` the resolved compiler.  The action's response files are expanded.
+PreparedCommand prepare_command(const Action&, const std::string& program, const std::string& temporary);
 
 // Absolute paths.
 struct ListedInputs {
@@ -40,8 +45,13 @@ struct ListedInputs {
 };
 
 // All that the command read and that matters: its declared inputs and what it
-// listed, whether in scratch or among its `outputs`.
+// listed, whether in scratch, among its `outputs`, or printed by the listing run.
 // Errors: kIo when its list cannot be read, for then its inputs would go uncompared.
-Result<ListedInputs> list_inputs(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs, const Filesystem&);
+Result<ListedInputs> list_inputs(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs,
+                                 const std::optional<std::string>& listing, const Filesystem&);
+
+// Whether the command's own list is where it was expected.
+bool has_own_list(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs,
+                  const Filesystem&);
 
 }  // namespace extfarm

@@ -1,5 +1,6 @@
-// Without a private view a command runs in place, but its -o goes to scratch.
-// Whatever would leave other files, or name scratch in its output, is refused.
+// Without a private view a command runs in place, but what it writes goes to
+// scratch: its -o and its dependency file.  Whatever would leave other files,
+// or name scratch in its output, is refused.
 #pragma once
 
 #include <string>
@@ -15,7 +16,10 @@ struct RedirectedOutput {
   std::string stored_at;  // below `folder`
 };
 
-// Changes the -o of `argv`.  Errors: kRefused, with the option that stands in the way.
-Result<RedirectedOutput> redirect_output(const Action&, const std::string& folder, std::vector<std::string>& argv);
+// Changes what `argv`, the prepared command line of the action, writes;
+// `program` is the resolved compiler.
+// Errors: kRefused, with the option that stands in the way.
+Result<std::vector<RedirectedOutput>> redirect_outputs(const Action&, const std::string& program, const std::string& folder,
+                                                       std::vector<std::string>& argv);
 
 }  // namespace extfarm

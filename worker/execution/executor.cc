@@ -19,6 +19,7 @@
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
+#include "worker/execution/trust.h"
 #include "worker/execution/verdict_on_exit.h"
 
 namespace extfarm {
@@ -30,13 +31,6 @@ constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
 // For killed processes to be gone at the end; one may hang in a dead mount.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
 
-bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
-  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
-    if (folder == "/") return true;
-    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-  });
-}
-
 }  // namespace
 
 struct Executor::Impl {
@@ -45,7 +39,8 @@ struct Executor::Impl {
     Action action;
     State state = State::kWaitingForInputs;
     std::string folder, temporary;
-    std::unique_ptr<PrivateView> view;
+    std::string program;  // resolved
+    std::unique_ptr<PrivateView> view, listing_view;
     PreparedCommand command;
     std::optional<ProcessId> process;
     ProcessExit exit;
@@ -53,14 +48,15 @@ struct Executor::Impl {
     std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
     std::set<std::string> asked;
     Timestamp started;
-    RedirectedOutput redirected;  // direct mode only
+    std::vector<RedirectedOutput> redirected;  // direct mode only
+    std::optional<std::string> listing;        // what the listing run printed
   };
 
   Impl(ExecutorSettings s, const Clock& c)
       : settings(std::move(s)), scratch(settings.scratch), clock(c), digests(filesystem), probe(runner, digests) {}
 
   void begin(const AttemptKey&, Attempt&);
-  std::optional<Outcome> refusal(const Attempt&);
+  std::optional<Outcome> refusal(Attempt&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
@@ -131,14 +127,18 @@ void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome out
 }
 
 // Why this worker does not run it; nullopt when it does.
-std::optional<Outcome> Executor::Impl::refusal(const Attempt& attempt) {
+std::optional<Outcome> Executor::Impl::refusal(Attempt& attempt) {
   Outcome outcome;
   outcome.outcome_class = OutcomeClass::kRefused;
   std::error_code failed;
-  const std::string program = fs::canonical(attempt.action.program, failed).string();
-  if (failed || !lies_below_any(program, settings.trusted_prefixes)) {
+  attempt.program = fs::canonical(attempt.action.program, failed).string();
+  if (failed || !lies_below_any(attempt.program, settings.trusted_prefixes)) {
     outcome.reason =
         "this worker does not run " + attempt.action.program + "; start it with --trust for its folder";
+    return outcome;
+  }
+  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes, filesystem)) {
+    outcome.reason = *distrust;
     return outcome;
   }
   for (const auto& root : attempt.action.view_roots) {
@@ -227,9 +227,9 @@ void Executor::supply_input(const AttemptKey& key, const std::string& path, bool
 }
 
 void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
-  attempt.command = prepare_command(attempt.action, attempt.temporary);
+  attempt.command = prepare_command(attempt.action, attempt.program, attempt.temporary);
   if (mode == ViewMode::kDirect) {
-    auto redirected = redirect_output(attempt.action, attempt.folder, attempt.command.argv);
+    auto redirected = redirect_outputs(attempt.action, attempt.program, attempt.folder, attempt.command.argv);
     if (!redirected)
       return fail(key, attempt, OutcomeClass::kRefused, redirected.error().message + " (" + mode_reason + ")");
     attempt.redirected = std::move(*redirected);
@@ -246,7 +246,8 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   request.cwd = attempt.action.cwd;
   request.dies_with_parent = true;
   request.stdin_bytes = attempt.action.stdin_bytes;
-  if (attempt.view) request.before_exec = [view = attempt.view.get()] { return view->enter(); };
+  const auto& view = attempt.listing_view ? attempt.listing_view : attempt.view;
+  if (view) request.before_exec = [entered = view.get()] { return entered->enter(); };
   const auto started = runner.start(request);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
   attempt.process = *started;
@@ -255,13 +256,31 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
 
 void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, ProcessExit exit) {
   attempt.process.reset();
-  if (attempt.state == State::kListing) return conclude(key, attempt);
-  attempt.exit = std::move(exit);
-  if (attempt.exit.exit_code == 0 && attempt.exit.signal == 0 && !attempt.command.listing_argv.empty()) {
-    attempt.state = State::kListing;
-    return run(key, attempt, attempt.command.listing_argv);
+  if (attempt.state == State::kListing) {
+    if (exit.exit_code == 0 && exit.signal == 0) attempt.listing = std::move(exit.stdout_bytes);
+    return conclude(key, attempt);
   }
-  conclude(key, attempt);
+  attempt.exit = std::move(exit);
+  const auto verdict = verdict_on(attempt.exit);
+  if (!verdict.reason.empty()) return fail(key, attempt, verdict.outcome_class, verdict.reason);
+  if (const auto collected = collect(attempt); !collected)
+    return fail(key, attempt, OutcomeClass::kInfrastructure, collected.error().message);
+  const auto& command = attempt.command;
+  const bool is_listed =
+      attempt.exit.exit_code == 0 && !command.listing_argv.empty() &&
+      (command.listing_is_needed || !has_own_list(attempt.action, command, attempt.outputs, filesystem));
+  if (!is_listed) return conclude(key, attempt);
+  // In a view of its own, for it may write the side files again.  Pinned bytes that came in a message are in the first.
+  if (attempt.view && attempt.supplied.empty()) {
+    const std::string folder = attempt.folder + "/listing";
+    std::error_code failed;
+    fs::create_directories(folder, failed);
+    auto view = PrivateView::prepare(attempt.action.view_roots, folder, {});
+    if (!view) return fail(key, attempt, OutcomeClass::kInfrastructure, view.error().message);
+    attempt.listing_view = std::move(*view);
+  }
+  attempt.state = State::kListing;
+  run(key, attempt, command.listing_argv);
 }
 
 Result<void> Executor::Impl::collect(Attempt& attempt) {
@@ -271,8 +290,10 @@ Result<void> Executor::Impl::collect(Attempt& attempt) {
     for (auto& output : *outputs) {
       if (!attempt.supplied.contains(output.attested.path)) attempt.outputs.push_back(std::move(output));
     }
-  } else if (fs::exists(attempt.redirected.stored_at)) {
-    auto output = collect_file(attempt.redirected.stored_at, attempt.redirected.path);
+  }
+  for (const auto& redirected : attempt.redirected) {
+    if (!fs::exists(redirected.stored_at)) continue;
+    auto output = collect_file(redirected.stored_at, redirected.path);
     if (!output) return tl::unexpected(output.error());
     attempt.outputs.push_back(std::move(*output));
   }
@@ -282,7 +303,14 @@ Result<void> Executor::Impl::collect(Attempt& attempt) {
 Result<void> Executor::Impl::attest(const Attempt& attempt, Attestation& attestation) {
   std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
   for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
-  const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, filesystem);
+  if (attempt.exit.exit_code != 0) {
+    // It lists nothing; but that a source was not here must not pass for the user's error.
+    for (const auto& path : attempt.action.inputs) {
+      if (!settled.contains(path)) attestation.inputs.push_back({path, digests.digest(path).value_or(Digest{})});
+    }
+    return {};
+  }
+  const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
   if (!inputs) return tl::unexpected(inputs.error());
   for (const auto& path : inputs->read) {
     if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
@@ -303,18 +331,12 @@ void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
   outcome.peak_memory_bytes = exit.peak_memory_bytes;
   outcome.stdout_bytes = exit.stdout_bytes;
   outcome.stderr_bytes = exit.stderr_bytes;
-  const auto verdict = verdict_on(exit);
-  outcome.outcome_class = verdict.outcome_class;
-  outcome.reason = verdict.reason;
-  if (verdict.reason.empty()) {
-    auto told = collect(attempt);
-    if (told && exit.exit_code == 0) told = attest(attempt, outcome.attestation);
-    if (!told) {
-      outcome.outcome_class = OutcomeClass::kInfrastructure;
-      outcome.reason = told.error().message;
-    }
-    for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
+  outcome.outcome_class = verdict_on(exit).outcome_class;
+  if (const auto attested = attest(attempt, outcome.attestation); !attested) {
+    outcome.outcome_class = OutcomeClass::kInfrastructure;
+    outcome.reason = attested.error().message;
   }
+  for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
   finish(key, attempt, std::move(outcome));
 }
 

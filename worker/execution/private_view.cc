@@ -120,8 +120,7 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
   const auto points = mount_points();
   for (const auto& root : outermost(roots)) {
     if (lies_below(scratch, root)) {
-      return failure(ErrorCode::kRefused, "the worker's scratch folder " + scratch +
-                                              " lies in the project's folder " + root +
+      return failure(ErrorCode::kRefused, "the worker's scratch folder lies in the project's folder " + root +
                                               "; start the worker with --scratch elsewhere");
     }
     struct stat st {};

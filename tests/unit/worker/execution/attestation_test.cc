@@ -63,15 +63,44 @@ TEST_F(AttestationTest, ACompileErrorIsWordForWordTheCompilers) {
   EXPECT_EQ(outcome.stderr_bytes, in_tree("words"));
 }
 
+TEST_F(AttestationTest, AListThatIsThrownAwayIsMadeAgain) {
+  const auto outcome = run(compile({"gcc", "-MD", "-MF", "/dev/null", "-c", "a.c", "-o", "a.o"}));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
+  EXPECT_TRUE(attests(outcome, "/tree/h.h"));
+}
+
 TEST_F(AttestationTest, AnUnreadableListIsNoSuccess) {
   // A compile whose list is lost would be accepted with inputs nobody compared.
-  auto honest = compile({"gcc", "-MD", "-MF", "cut.d", "-MT", "x", "-c", "a.c", "-o", "a.o"});
-  EXPECT_EQ(run(honest).outcome_class, OutcomeClass::kSucceeded);
-  auto cut = honest;
-  cut.argv = {"gcc", "-MD", "-MF", "/dev/null", "-c", "a.c", "-o", "a.o"};
-  const auto outcome = run(cut);
+  const auto outcome = run(compile({"gcc", "-MD", "-MF", "a.o", "-c", "a.c", "-o", "a.o"}));
   EXPECT_EQ(outcome.outcome_class, OutcomeClass::kInfrastructure);
-  EXPECT_NE(outcome.reason.find("/dev/null"), std::string::npos) << outcome.reason;
+  EXPECT_NE(outcome.reason.find("a.o"), std::string::npos) << outcome.reason;
+}
+
+TEST_F(AttestationTest, WhatTheAssemblerIncludesIsAttested) {
+  write("blob", "bytes");
+  write("a.c", "__asm__(\".section .rodata\\n.incbin \\\"blob\\\"\\n.text\");\n");
+  const auto outcome = run(compile({"gcc", "-c", "a.c", "-o", "a.o"}));
+  ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason << outcome.stderr_bytes;
+  EXPECT_TRUE(attests(outcome, "/tree/blob"));
+}
+
+TEST_F(AttestationTest, SeveralSourcesAttestAllTheirHeaders) {
+  write("b.c", "#include <limits.h>\nint g;\n");
+  auto action = compile({"gcc", "-c", "a.c", "b.c"});
+  action.outputs.push_back(tree_ + "/b.o");
+  const auto outcome = run(action);
+  ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason << outcome.stderr_bytes;
+  EXPECT_TRUE(attests(outcome, "/tree/h.h"));
+  EXPECT_TRUE(attests(outcome, "/limits.h"));
+}
+
+TEST_F(AttestationTest, ASourceThatIsNotHereIsSaidToBeMissingWithTheError) {
+  auto action = compile({"gcc", "-c", "gone.c", "-o", "a.o"});
+  action.inputs = {tree_ + "/gone.c"};
+  const auto outcome = run(action);
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kCommandFailed);
+  ASSERT_EQ(outcome.attestation.inputs.size(), 1u);
+  EXPECT_TRUE(outcome.attestation.inputs[0].digest.is_zero());
 }
 
 class Failures : public AttemptFixture {};
@@ -101,6 +130,20 @@ TEST_F(DirectMode, WhatWouldNameScratchInItsOutputIsRefusedWithTheReason) {
     const auto outcome = run(compile({"gcc", "-g", option, "-c", "a.c", "-o", "a.o"}));
     EXPECT_EQ(outcome.outcome_class, OutcomeClass::kRefused) << option;
     EXPECT_NE(outcome.reason.find(option), std::string::npos) << outcome.reason;
+  }
+}
+
+TEST_F(DirectMode, ADependencyFileComesBackWithItsOwnTarget) {
+  for (const std::string list : {"-MMD -MF deps.d", "-MD -MT 'a b' -MFdeps.d", "-Wp,-MD,deps.d"}) {
+    const auto expected = plain("gcc -c a.c -o a.o " + list, "deps.d");
+    std::filesystem::remove(tree_ + "/a.o");
+    Action action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
+    const auto words = list.starts_with("-MMD") ? std::vector<std::string>{"-MMD", "-MF", "deps.d"}
+                       : list.starts_with("-MD") ? std::vector<std::string>{"-MD", "-MT", "a b", "-MFdeps.d"}
+                                                 : std::vector<std::string>{list};
+    action.argv.insert(action.argv.end(), words.begin(), words.end());
+    EXPECT_EQ(output(run(action), "deps.d"), expected) << list;
+    EXPECT_EQ(in_tree("deps.d"), "(absent)") << list;
   }
 }
 

@@ -1,0 +1,29 @@
+// Response files: `@file` among the words of a command line stands for the
+// words in that file, as gcc, clang and binutils read them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/system/filesystem.h"
+
+namespace extfarm {
+
+struct ExpandedCommand {
+  std::vector<std::string> argv;
+  std::vector<std::string> files;  // absolute; every response file that was read, each once
+};
+
+// Every `@file` replaced by what it says, also inside response files; a name
+// that cannot be read stays as it is, as in the drivers.  Relative names count
+// from `cwd`.  Errors: kInvalid when they refer to each other without end or
+// say more than a command line can hold.
+Result<ExpandedCommand> expand_response_files(const std::vector<std::string>& argv, const std::string& cwd,
+                                              const Filesystem& filesystem);
+
+// The words of a response file: blanks separate them, quotes of both kinds
+// keep blanks, a backslash takes the next character as it is, also in quotes.
+std::vector<std::string> words_of_response_file(const std::string& text);
+
+}  // namespace extfarm

@@ -1,0 +1,91 @@
+#include "worker/execution/trust.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "common/compiler/command_line.h"
+#include "common/compiler/driver_options.h"
+#include "common/compiler/response_file.h"
+#include "common/model/environment.h"
+
+namespace extfarm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSearchedFor[] = {"as", "ld", "ld.bfd", "ld.gold", "ld.lld", "lld", "collect2", "cc1", "cc1plus"};
+
+bool is_trusted(const fs::path& path, const std::vector<std::string>& trusted_prefixes) {
+  std::error_code failed;
+  const auto real = fs::canonical(path, failed);
+  return !failed && lies_below_any(real.string(), trusted_prefixes);
+}
+
+}  // namespace
+
+bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    if (folder == "/") return true;
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+  });
+}
+
+std::optional<std::string> untrusted_code(const std::vector<std::string>& argv, const std::string& program,
+                                          const std::string& cwd,
+                                          const std::vector<std::string>& trusted_prefixes) {
+  std::vector<std::string> real_argv = argv;
+  real_argv[0] = program;
+  for (const auto& [option, path] : loaded_code(real_argv)) {
+    // A plain word names a plug-in in gcc's own folder.
+    const bool is_own_plugin = option == "-fplugin" && path.find_first_of("/.") == std::string::npos;
+    const bool anything_goes = lies_below_any("/", trusted_prefixes);
+    if (is_own_plugin || anything_goes || is_trusted(fs::path(cwd) / path, trusted_prefixes)) continue;
+    return "it would load " + (path.empty() ? "code" : path) + " into the compiler (" + option +
+           "), which is not below a folder that this worker trusts";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> restrict_search_path(std::vector<std::pair<std::string, std::string>>& environment,
+                                                const std::vector<std::string>& trusted_prefixes) {
+  const auto path = std::find_if(environment.begin(), environment.end(),
+                                 [](const auto& variable) { return variable.first == "PATH"; });
+  if (path == environment.end() || lies_below_any("/", trusted_prefixes)) return std::nullopt;
+  std::string kept;
+  std::istringstream folders(path->second);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (folder.starts_with('/') && is_trusted(folder, trusted_prefixes)) {
+      kept += (kept.empty() ? "" : ":") + folder;
+      continue;
+    }
+    for (const auto* program : kSearchedFor) {
+      const std::string found = (folder.empty() ? "." : folder) + "/" + program;
+      if (::access(found.c_str(), X_OK) == 0)
+        return "its PATH has " + found + ", which is not below a folder that this worker trusts";
+    }
+  }
+  path->second = kept.empty() ? "/usr/bin:/bin" : kept;
+  return std::nullopt;
+}
+
+std::optional<std::string> make_trustworthy(Action& action, const std::string& program,
+                                            const std::vector<std::string>& trusted_prefixes,
+                                            const Filesystem& filesystem) {
+  for (const auto& [name, value] : action.environment) {
+    if (!environment_matters(name)) return "its environment has " + name + ", which no compiler should see";
+  }
+  // Whatever kind the coordinator calls it.
+  const bool is_compiler = read_command_line({program, "-c", "x.c"}).kind != ActionKind::kOther ||
+                           read_command_line(action.argv).kind != ActionKind::kOther;
+  if (!is_compiler) return std::nullopt;
+  auto expanded = expand_response_files(action.argv, action.cwd, filesystem);
+  if (!expanded) return expanded.error().message;
+  action.argv = std::move(expanded->argv);
+  if (auto reason = untrusted_code(action.argv, program, action.cwd, trusted_prefixes)) return reason;
+  return restrict_search_path(action.environment, trusted_prefixes);
+}
+
+}  // namespace extfarm

@@ -1,0 +1,36 @@
+// What a worker loads into its compilers: only what lies below the folders
+// that its owner named (--trust).  Coordinators have no say in it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/model/action.h"
+#include "common/system/filesystem.h"
+
+namespace extfarm {
+
+// Why `argv` is not run: it loads code from elsewhere (-fplugin, -specs, -B,
+// …).  nullopt when it does not.  Response files must be expanded before;
+// `program` is the resolved argv[0].
+std::optional<std::string> untrusted_code(const std::vector<std::string>& argv, const std::string& program,
+                                          const std::string& cwd, const std::vector<std::string>& trusted_prefixes);
+
+// A compiler looks for its assembler and linker on the PATH.  Takes the folders
+// that are not trusted out of it; a reason when one of them has such a program,
+// for then the command means that one.
+std::optional<std::string> restrict_search_path(std::vector<std::pair<std::string, std::string>>& environment,
+                                                const std::vector<std::string>& trusted_prefixes);
+
+// Makes the action one whose words are all known here: its response files are
+// replaced by what they say now, its PATH is restricted.  A reason when it is
+// not to be run at all.
+std::optional<std::string> make_trustworthy(Action&, const std::string& program,
+                                            const std::vector<std::string>& trusted_prefixes, const Filesystem&);
+
+// Whether the resolved `path` lies below one of the folders.
+bool lies_below_any(const std::string& path, const std::vector<std::string>& folders);
+
+}  // namespace extfarm
