@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "common/process/process_runner.h"
+#include "common/protocol/messages.h"
 #include "common/transport/beacon.h"
 #include "common/transport/channel.h"
 
@@ -23,6 +24,7 @@ TEST(MalformedWorker, IsNotUsedAndCostsTheBuildNothing) {
   beacon.endpoint = bound->bound_endpoint();
   beacon.public_key = key.public_key;
   beacon.slots = 64;
+  beacon.protocol_version = protocol::kVersion;
   ASSERT_TRUE(write_beacon(folder + "/workers", beacon));
   std::filesystem::create_directories(folder + "/project");
   std::ofstream(folder + "/project/a.c") << "int a;\n";
