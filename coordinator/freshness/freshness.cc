@@ -99,8 +99,8 @@ bool Judge::is_reached(const Action& action, const Recorded& recorded, const Ear
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero()) continue;
     const auto& includes = includes_of(id);
-    if (includes.has_computed) return true;
     const auto beside = folder_of(versions_.path(id));
+    if (includes.has_computed && (is_on_path || beside == earlier.folder)) return true;
     for (const auto& line : includes.lines) {
       if (line.name != earlier.name) continue;
       if (line.is_quoted && beside == earlier.folder) return true;

@@ -231,5 +231,23 @@ TEST_F(FreshnessTest, AResultWithAHeaderThatANewOneComesBeforeWouldNotBeRepeated
   EXPECT_TRUE(would_repeat(root_ + "/far/x.h", "x", {path_hash(root_ + "/near/x.h")})) << "it was there then";
 }
 
+TEST_F(FreshnessTest, AComputedNameIsLookedUpBesideItsOwnFileAndOnThePathOnly) {
+  write("a.cc", "#include <x.h>\n");
+  write("far/x.h", "x");
+  write("system/s.h", "#include NAME\n");
+  action_.kind = ActionKind::kCompile;
+  Attestation result;
+  for (const char* name : {"/a.cc", "/far/x.h", "/system/s.h"})
+    result.inputs.push_back({root_ + name, *digests_.digest(root_ + name)});
+  const auto is_repeated = [&] {
+    judge_->look_again();
+    return judge_->would_repeat(action_, fingerprint_of(action_), result, {root_ + "/far"}, {});
+  };
+  write("x.h", "beside a.cc, which does not look there");
+  EXPECT_TRUE(is_repeated());
+  write("system/x.h", "beside the file with the computed name");
+  EXPECT_FALSE(is_repeated());
+}
+
 }  // namespace
 }  // namespace extfarm::freshness
