@@ -173,7 +173,7 @@ class OwnBuildExt(FarmCase):
     def test_run_that_compiles_a_probe_first(self):
         self.same_with("def build_extensions(self):\n"
                        "    self.compiler.compile(['conftest.c'], output_dir='probe')\n"
-                       "    super().build_extensions()", **{"conftest.c": "int x;\n"})
+                       "    super().build_extensions()", local=1, **{"conftest.c": "int x;\n"})
 
     def test_a_patched_compile_of_the_compiler(self):
         self.same_with("def build_extensions(self):\n"
