@@ -87,7 +87,7 @@ class Tree:
     def __init__(self):
         self._files = {}
         self._texts = {}      # (command, source, all that it could read) → (digest of the text, what it read)
-        self._results = {}    # (commands, texts) of an extension → {output: bytes}
+        self._results = {}    # (commands, texts, objects that stay) of an extension → {output: bytes}
         self._transpiled = {}  # what a module's C depends on → the C
         self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
         self.figures = {"preprocessed": 0, "built_alone": 0, "known": 0, "whole": 0}
@@ -192,7 +192,8 @@ class Tree:
 
     def _key(self, project, extension):
         texts = [text for text, _ in self._preprocess(project, extension)]
-        return digest((extension.line(project.flags), self._flags, texts))
+        # With the objects that stay: the order of two that share a source decides whose does.
+        return digest((extension.line(project.flags), self._flags, texts, self._places.plain_objects(extension)))
 
     def _command(self, project, extension):
         return (self._flags + [f"-D{name}={value}" for name, value in sorted(extension.macros.items())]
