@@ -100,7 +100,8 @@ class ThreeHosts(unittest.TestCase):
         self.assertGreater([w for w in workers if w["host"] == "three"][0]["actions"], 0, late.output())
         seconds = told["seconds"]
         self.assertAlmostEqual(sum(worker["run_seconds"] for worker in workers), seconds["run_total"], delta=0.5)
-        self.assertGreaterEqual(seconds["lower_bound"], seconds["critical_path"] - 1e-6)
+        speeds = [worker["speed"] for worker in workers]  # the chain might have run on the fastest host
+        self.assertGreaterEqual(seconds["lower_bound"], seconds["critical_path"] * min(speeds) / max(speeds) - 1e-6)
         self.assertGreater(seconds["critical_path"], 0)
         self.assertLessEqual(seconds["lower_bound"], seconds["wall"])
         self.assertTrue(0 < told["efficiency"] <= 1, told["efficiency"])
