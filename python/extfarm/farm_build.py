@@ -71,11 +71,17 @@ def fitted(command, build):
             unfit()
 
 
-def is_newer_with_other_bytes(copied, original):
-    """Whether a copy that distutils would take for up to date is none.  False when one of them is missing."""
+def is_stale_copy(copied, original):
+    """Whether a copy's bytes are not its original's.  False when one of them is missing.
+
+    distutils would go by their times, in whole seconds, and takes what somebody changed for up to date.
+    """
     try:
-        return (os.stat(copied).st_mtime_ns >= os.stat(original).st_mtime_ns
-                and not filecmp.cmp(copied, original, shallow=False))
+        copy_, made = os.stat(copied), os.stat(original)
+        has_its_time = copy_.st_mtime_ns == made.st_mtime_ns // 10**9 * 10**9
+        if has_its_time and copy_.st_ctime_ns > made.st_ctime_ns:
+            return False  # distutils copied it after the original was last changed.
+        return not filecmp.cmp(copied, original, shallow=False)
     except FileNotFoundError:
         return False
 

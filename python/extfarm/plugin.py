@@ -66,9 +66,8 @@ def _build_ext(base):
             farm_build.build_all(self, super()._build_extensions_parallel)
 
         def copy_file(self, infile, outfile, *args, **named):
-            # distutils leaves a newer file as it is; a copy in place that somebody changed is newer.
             force = self.force
-            self.force = force or farm_build.is_newer_with_other_bytes(outfile, infile)
+            self.force = force or farm_build.is_stale_copy(outfile, infile)
             try:
                 return super().copy_file(infile, outfile, *args, **named)
             finally:

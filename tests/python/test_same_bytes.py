@@ -96,6 +96,21 @@ class SameBytes(unittest.TestCase):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(project.outputs(), before)
 
+    def test_a_library_built_again_within_a_second_is_copied_again(self):
+        """distutils compares, and copies, times in whole seconds."""
+        project, _ = self.compare({"setup.py": C_SETUP, "one.c": c_module("one"), "two.c": c_module("two"),
+                                   "more.c": "int more(void) { return 3; }\n"}, ["compile"] * 3 + ["link"] * 2)
+        (copy,) = [path for path in project.outputs() if path.startswith("one.") and path.endswith(".so")]
+        (library,) = [path for path in project.outputs() if path.startswith("build/") and path.endswith("/" + copy)]
+        second = int(os.stat(os.path.join(project.folder, copy)).st_mtime)
+        with open(os.path.join(project.folder, library), "ab") as out:
+            out.write(b"x")
+        os.utime(os.path.join(project.folder, library), ns=(second * 10**9 + 999_999_999,) * 2)
+        with FrontDoor(lambda action, door: {"result": "fresh"}) as door:
+            again = project.run(socket=door.path)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(project.outputs()[copy], project.outputs()[library])
+
 
 if __name__ == "__main__":
     unittest.main()
