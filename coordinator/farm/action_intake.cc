@@ -42,6 +42,30 @@ std::string resolve_program(const Action& action) {
   return {};
 }
 
+// All that decides which tool an action means, as one string, and back.
+std::string question_of(const Action& action) {
+  std::string out = action.argv[0] + '\0' + action.cwd + '\0' + search_path(action) + '\0' + action.toolchain.driver;
+  for (const auto& path : action.toolchain.extra_paths) out += '\0' + path;
+  return out;
+}
+Action action_with(const std::string& question) {
+  std::vector<std::string> fields(1);
+  for (const char c : question) {
+    if (c == '\0')
+      fields.emplace_back();
+    else
+      fields.back() += c;
+  }
+  fields.resize(std::max<std::size_t>(fields.size(), 4));
+  Action out;
+  out.argv = {fields[0]};
+  out.cwd = fields[1];
+  out.environment = {{"PATH", fields[2]}};
+  out.toolchain.driver = fields[3];
+  out.toolchain.extra_paths.assign(fields.begin() + 4, fields.end());
+  return out;
+}
+
 bool lies_below(const std::string& path, const std::string& folder) {
   return path == folder ||
          (path.starts_with(folder) && (folder.ends_with('/') || path[folder.size()] == '/'));
@@ -66,11 +90,13 @@ bool leaves_side_files(const std::string& word) {
   return false;
 }
 
+bool is_clang(const std::string& program) {
+  std::error_code failed;
+  return fs::canonical(program, failed).filename().string().find("clang") != std::string::npos;
+}
+
 // clang writes its whole command line into the object when asked to, with what a worker adds.
 bool records_command_line(const Action& action) {
-  std::error_code failed;
-  const std::string program = fs::canonical(action.program, failed).filename().string();
-  if (program.find("clang") == std::string::npos) return false;
   const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
   return expanded && std::any_of(expanded->argv.begin(), expanded->argv.end(), [](const std::string& word) {
            return word.starts_with("-frecord-") || word.starts_with("-grecord-");
@@ -154,13 +180,14 @@ Action ActionIntake::describe(const front_door::SubmitRequest& request,
   if (action.toolchain.driver.empty()) action.toolchain.driver = action.program;
   action.toolchain_digest = tool.toolchain;
   if (!tool.local_reason.empty()) local_reason = tool.local_reason;
-  if (local_reason.empty() && records_command_line(action))
+  if (local_reason.empty() && tool.is_clang && records_command_line(action))
     local_reason = "clang would record what a worker adds to its command line";
   return action;
 }
 
 std::string ActionIntake::read_words(Action& action) {
   const auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  if (!expanded || !expanded->files.empty()) has_looked_into_files_ = true;
   if (!expanded) return expanded.error().message;
   const auto reading = read_command_line(expanded->argv);
   action.kind = reading.kind;
@@ -172,6 +199,7 @@ std::string ActionIntake::read_words(Action& action) {
     const std::string name = fs::path(action.argv[0]).filename().string();
     if (std::find(generators_.begin(), generators_.end(), name) == generators_.end())
       return "it is no compiler that extfarm knows (--farm-tool " + name + " would send it)";
+    has_looked_into_files_ = true;
     for (std::size_t i = 1; i < expanded->argv.size(); ++i) {
       const std::string path = absolute(expanded->argv[i]);
       if (fs::is_regular_file(path)) action.inputs.push_back(path);
@@ -193,10 +221,12 @@ std::string ActionIntake::read_words(Action& action) {
   for (const auto& path : expanded->files) action.inputs.push_back(path);
   for (const auto& path : named_paths(expanded->argv).read) action.inputs.push_back(absolute(path));
   for (const auto& [option, path] : loaded_code(expanded->argv)) {
-    if (option == "-B")
+    if (option == "-B") {
+      has_looked_into_files_ = true;
       add_tools_of(absolute(path), action.toolchain.extra_paths);
-    else if (path.find('/') != std::string::npos)
+    } else if (path.find('/') != std::string::npos) {
       action.inputs.push_back(absolute(path));
+    }
   }
   if (reading.is_tuned_to_processor) action.toolchain.extra_paths.emplace_back("-march=native");
   return reason_of(action.environment);
@@ -216,14 +246,31 @@ std::vector<std::string> written_folders(const Action& action) {
 }
 
 const ActionIntake::Tool& ActionIntake::tool_of(const Action& action) {
-  std::string key;
-  if (remembers_tools_) {
-    key = action.argv[0] + '\0' + action.cwd + '\0' + search_path(action) + '\0' + action.toolchain.driver;
-    for (const auto& path : action.toolchain.extra_paths) key += '\0' + path;
-  }
-  const auto [it, is_new] = tools_.try_emplace(std::move(key));
+  const std::string key = remembers_tools_ ? question_of(action) : "";
+  const auto [it, is_new] = tools_.try_emplace(key);
   if (is_new || !remembers_tools_) it->second = look_for_tool(action);
   return it->second;
+}
+
+Digest ActionIntake::digest_of_tool(const Tool& tool) {
+  Hasher hasher;
+  hasher.add_field(tool.program);
+  hasher.add_field(to_hex(tool.toolchain));
+  hasher.add_field(tool.is_clang ? "clang" : "");
+  hasher.add_field(tool.local_reason);
+  return hasher.finish();
+}
+
+ActionIntake::FoundTools ActionIntake::found_tools() const {
+  FoundTools out;
+  for (const auto& [question, tool] : tools_) out.emplace_back(question, digest_of_tool(tool));
+  return out;
+}
+
+bool ActionIntake::still_finds(const FoundTools& tools) {
+  return std::all_of(tools.begin(), tools.end(), [&](const auto& found) {
+    return digest_of_tool(look_for_tool(action_with(found.first))) == found.second;
+  });
 }
 
 ActionIntake::Tool ActionIntake::look_for_tool(const Action& action) {
@@ -233,6 +280,7 @@ ActionIntake::Tool ActionIntake::look_for_tool(const Action& action) {
     tool.local_reason = "no program " + action.argv[0] + " on the PATH";
     return tool;
   }
+  tool.is_clang = is_clang(tool.program);
   auto spec = action.toolchain;
   if (spec.driver.empty()) spec.driver = tool.program;
   if (const auto toolchain = probe_.probe(spec))

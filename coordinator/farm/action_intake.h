@@ -38,6 +38,12 @@ class ActionIntake {
     remembers_tools_ = false;
     tools_.clear();
   }
+  // What tools were looked for since remember_tools(), each with what was found.
+  using FoundTools = std::vector<std::pair<std::string, Digest>>;
+  FoundTools found_tools() const;
+  bool still_finds(const FoundTools&);
+  // Whether what was described depends on files beside the tools (a response file, say), not on words alone.
+  bool has_looked_into_files() const { return has_looked_into_files_; }
   // The action has everything but its id and pinned inputs.
   std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
   // A stable name across builds: kind, cwd and main output.
@@ -55,8 +61,10 @@ class ActionIntake {
   struct Tool {
     std::string program;  // empty: there is none
     Digest toolchain;
+    bool is_clang = false;
     std::string local_reason;
   };
+  static Digest digest_of_tool(const Tool&);
   const Tool& tool_of(const Action&);
   Tool look_for_tool(const Action&);
   std::string add_places(Action&) const;  // why it stays local, or empty
@@ -65,6 +73,7 @@ class ActionIntake {
   ToolchainProbe& probe_;
   std::vector<std::string> generators_;
   bool remembers_tools_ = false;
+  bool has_looked_into_files_ = false;
   std::unordered_map<std::string, Tool> tools_;
 };
 

@@ -13,9 +13,7 @@ BuildMemory::BuildMemory(const std::string& project_root, const Filesystem& file
     : records_(records),
       probe_(probe),
       search_folders_(runner),
-      judge_(project_root, filesystem, digests) {
-  restore();
-}
+      judge_(project_root, filesystem, digests) {}
 
 void BuildMemory::restore() {
   records_.for_each_file([&](std::uint32_t id, std::string path, std::string_view content) {
@@ -27,6 +25,7 @@ void BuildMemory::restore() {
 }
 
 void BuildMemory::begin_build() {
+  restore();
   build_ = records_.begin_build();
   fresh_.clear();
 }
@@ -117,6 +116,15 @@ Attestation BuildMemory::attestation_of(const Recorded& recorded) const {
   return out;
 }
 
+std::vector<freshness::WatchList::Number> BuildMemory::watch(const Action& action, const Recorded& recorded,
+                                                             freshness::WatchList& list) {
+  std::vector<freshness::WatchList::Number> out;
+  if (!judge_.watch(action, recorded, list, out)) return {};
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 bool BuildMemory::has_made(const Recorded& recorded, const std::vector<std::string>& paths) {
   const auto& versions = judge_.versions();
   return std::all_of(paths.begin(), paths.end(), [&](const std::string& path) {
@@ -132,6 +140,7 @@ void BuildMemory::save() {
 }
 
 void BuildMemory::end_build() {
+  if (build_ == 0) return;  // nothing was asked
   save();
   records_.set_fresh(build_, fresh_);
   records_.flush();

@@ -27,6 +27,9 @@ class BuildMemory {
   BuildMemory(const BuildMemory&) = delete;
   BuildMemory& operator=(const BuildMemory&) = delete;
 
+  // Reads what earlier builds left; before it nothing is known of them.
+  void restore();
+  // Restores, and begins to record.
   void begin_build();
   // Whether it must run, and why.
   Judgement judge(const Action&, const records::Identity&);
@@ -47,6 +50,9 @@ class BuildMemory {
   void look_again() { judge_.look_again(); }
   // What a recorded result has read and written.
   Attestation attestation_of(const freshness::Recorded&) const;
+  // Judge::watch(), ascending; empty when files do not show all that the verdict rests upon.
+  std::vector<freshness::WatchList::Number> watch(const Action&, const freshness::Recorded&, freshness::WatchList&);
+  void watch_folders(freshness::WatchList& list) { judge_.searches().watch(list); }
   // Whether the result has each of these files.
   bool has_made(const freshness::Recorded&, const std::vector<std::string>& paths);
   void save();
@@ -56,7 +62,6 @@ class BuildMemory {
 
  private:
   std::string difference(const Action&, const records::Identity&);
-  void restore();
 
   records::Records& records_;
   ToolchainProbe& probe_;

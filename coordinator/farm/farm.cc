@@ -10,6 +10,8 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(250);
+// Between looks for beacons; of the own worker's, on this machine's own disk, each one costs nothing.
+constexpr Duration kNextLook = std::chrono::milliseconds(20), kNextLookForOwn = std::chrono::milliseconds(3);
 
 bool is_waited_for(const protocol::Report& report) {
   return report.outcome.outcome_class == OutcomeClass::kSucceeded ||
@@ -59,7 +61,8 @@ void Farm::turn() {
 Duration Farm::time_to_wait() const {
   Duration wait = kLongestWait;
   if (const auto deadline = scheduler_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
-  if (!parts_.directory.has_usable()) wait = std::min<Duration>(wait, std::chrono::milliseconds(20));
+  const bool awaits_own = first_answers_.awaits_own_worker(parts_.clock.now());
+  if (!parts_.directory.has_usable()) wait = std::min<Duration>(wait, awaits_own ? kNextLookForOwn : kNextLook);
   return std::max(wait, Duration{0});
 }
 

@@ -19,6 +19,7 @@ class FirstAnswers {
   // This host's own worker was started; it has joined, or it will not.
   void expect_own_worker(Timestamp now) { own_worker_until_ = now + kLongest; }
   void own_worker_is_decided() { own_worker_until_.reset(); }
+  bool awaits_own_worker(Timestamp now) const { return own_worker_until_ && now < *own_worker_until_; }
   // Asking again prolongs nothing.
   void asked(Timestamp now, WorkerId worker, const Digest& toolchain) {
     questions_.try_emplace({toolchain, worker}, now + kLongest);
@@ -33,7 +34,7 @@ class FirstAnswers {
   // Not once some worker has said yes: what then becomes of it is the scheduler's to decide.
   bool may_come(Timestamp now, const Digest& toolchain) const {
     if (known_.contains(toolchain)) return false;
-    if (own_worker_until_ && now < *own_worker_until_) return true;
+    if (awaits_own_worker(now)) return true;
     for (auto it = questions_.lower_bound({toolchain, WorkerId{}}); it != questions_.end(); ++it) {
       if (it->first.first != toolchain) break;
       if (now < it->second) return true;

@@ -40,6 +40,10 @@ class FileVersions {
   const std::string& path(VersionId id) const { return paths_[versions_[id].path].name; }
   const Digest& digest(VersionId id) const { return versions_[id].digest; }
   std::optional<std::uint32_t> known_index(const std::string& path) const;  // nullopt: no version of it
+  // When the file had this digest: zeros are not to be trusted; nullopt: there was no file.
+  std::optional<FileStamp> stamp(VersionId id) const {
+    return versions_[id].digest.is_zero() ? std::nullopt : std::optional(versions_[id].stamp);
+  }
   std::uint32_t path_index(VersionId id) const { return versions_[id].path; }
   State state(VersionId);
   // What lies at `path` now; zeros: nothing, or no file.

@@ -160,6 +160,24 @@ Verdict Judge::judge(const Action& action, const Digest& fingerprint, const Reco
   return {true, "up to date"};
 }
 
+bool Judge::watch(const Action& action, const Recorded& recorded, WatchList& list,
+                  std::vector<WatchList::Number>& numbers) {
+  const auto add = [&](VersionId id) {
+    const auto known = list.number_of(id);
+    numbers.push_back(known ? *known : list.add_version(id, versions_.path(id), versions_.stamp(id)));
+  };
+  for (const VersionId id : recorded.inputs) add(id);
+  for (const auto& output : recorded.outputs) {
+    if (output.kind == OutputKind::kRemoved) continue;
+    if (output.kind != OutputKind::kFile) return false;
+    add(output.version);
+  }
+  for (const auto& path : action.inputs) {  // declared, and not there
+    if (!is_accounted_for(path, recorded)) numbers.push_back(list.add_file(path, std::nullopt));
+  }
+  return true;
+}
+
 // __has_include of something that is nowhere: wherever it may come to be is an
 // input that is not there.  What the system's own headers ask is left out.
 void Judge::add_unanswered_questions(Recorded& recorded) {

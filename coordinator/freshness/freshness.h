@@ -11,6 +11,7 @@
 #include "coordinator/freshness/fingerprint.h"
 #include "coordinator/freshness/include_lines.h"
 #include "coordinator/freshness/recorded.h"
+#include "coordinator/freshness/watch_list.h"
 
 namespace extfarm::freshness {
 
@@ -35,6 +36,9 @@ class Judge {
   // `bystanders`: as recorded with it.
   bool would_repeat(const Action&, const Digest& fingerprint, const Attestation& result,
                     const std::vector<std::string>& search_folders, const std::vector<std::uint64_t>& bystanders);
+  // Adds the files that the verdict "up to date" of this result rests upon to the list, their numbers to
+  // `numbers`.  False: it rests on more than files can show, and has to be judged each time.
+  bool watch(const Action&, const Recorded&, WatchList&, std::vector<WatchList::Number>& numbers);
   // What to record of a result just published.  Files that changed, or changed
   // their place in the search, since `started_ns` (realtime) are left for the
   // next judgement.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/byte_codec.h"
 #include "common/base/result.h"
 #include "common/model/attestation.h"
 #include "coordinator/freshness/file_versions.h"
@@ -33,11 +34,13 @@ struct Recorded {
 
 std::uint64_t path_hash(const std::string& path);
 
-// Bytes: little-endian base-128 numbers ("varint"), strings and lists with
-// their length before them.
+// Bytes as common/base/byte_codec.h has them.
 //   Recorded:      fingerprint 16, search, inputs as differences, bystanders 8 each, outputs, stdout, stderr
-//   FileVersion:   digest 16, device, inode, size, mtime, ctime, mode, flags   (id and path are columns)
+//   FileVersion:   digest 16, FileStamp   (id and path are columns)
 //   SearchFolders: beside_count, folders
+//   FileStamp:     device, inode, size, mtime, ctime, mode, flags
+void put(ByteWriter&, const FileStamp&);
+FileStamp stamp_from(ByteReader&);
 std::string encode(const Recorded&);
 std::string encode(const FileVersion&);
 std::string encode(const SearchFolders&);

@@ -135,4 +135,9 @@ std::vector<std::pair<SearchId, SearchFolders>> SearchOrder::take_unsaved() {
   return out;
 }
 
+void SearchOrder::watch(WatchList& list) const {
+  for (const auto& [folder, listing] : listings_)
+    list.add_folder(folder, listing.stamp, WatchList::digest_of_names({listing.names.begin(), listing.names.end()}));
+}
+
 }  // namespace extfarm::freshness

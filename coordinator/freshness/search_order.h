@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/system/filesystem.h"
+#include "coordinator/freshness/watch_list.h"
 
 namespace extfarm::freshness {
 
@@ -49,6 +50,8 @@ class SearchOrder {
   // This file was written.
   void forget(const std::string& path);
   std::vector<std::pair<SearchId, SearchFolders>> take_unsaved();
+  // Every folder that was looked into.
+  void watch(WatchList&) const;
 
  private:
   struct Order {

@@ -13,10 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSchemaVersion = 3;
+constexpr int kSchemaVersion = 4;
 constexpr int kBusyMilliseconds = 500;  // another coordinator's transaction lasts one turn of its loop
 
-// user_version 3:
+// user_version 4:
 //   runs       one row for each run; rowid order is time
 //   edges      producer → consumer, as the last builds saw them
 //   files      versions of files: digest and the stamp it was last seen with
@@ -26,6 +26,7 @@ constexpr int kBusyMilliseconds = 500;  // another coordinator's transaction las
 //   verdicts   why an action last ran or was restored, and in which build
 //   toolchains components behind a toolchain's digest
 //   builds     the last build: which actions were up to date
+//   results    one row: a number that no other state of `published` has
 constexpr const char* kHistory = R"(
 CREATE TABLE runs (identity TEXT NOT NULL, run_seconds REAL NOT NULL, peak_memory_bytes INTEGER NOT NULL);
 CREATE INDEX runs_by_identity ON runs (identity);
@@ -41,21 +42,24 @@ CREATE TABLE verdicts (identity TEXT PRIMARY KEY, build INTEGER NOT NULL, reason
   is_restored INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE toolchains (digest TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE builds (id INTEGER PRIMARY KEY, fresh BLOB NOT NULL);
-PRAGMA user_version = 3;
+CREATE TABLE results (state INTEGER NOT NULL);
+PRAGMA user_version = 4;
 )";
 // Version 1 kept results without their search order: they are built once more.
 constexpr const char* kFromVersion1 = "DROP TABLE published;";
 // Version 2 had no store to restore from.
-constexpr const char* kFromVersion2 = R"(
-ALTER TABLE verdicts ADD COLUMN is_restored INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 3;
+constexpr const char* kFromVersion2 = "ALTER TABLE verdicts ADD COLUMN is_restored INTEGER NOT NULL DEFAULT 0;";
+// Version 3 did not tell the states of its results apart.
+constexpr const char* kFromVersion3 = R"(
+CREATE TABLE results (state INTEGER NOT NULL);
+PRAGMA user_version = 4;
 )";
 // Reads every column that is used.
 constexpr const char* kProbe =
     "SELECT r.rowid, r.identity, r.run_seconds, r.peak_memory_bytes, e.producer, e.consumer, f.id, f.path, "
     "f.content, s.id, s.content, p.identity, p.content, c.identity, c.content, n.name, n.identity, v.identity, "
-    "v.build, v.reason, v.is_restored, t.digest, t.content, b.id, b.fresh FROM runs r, edges e, files f, searches s, published p, "
-    "commands c, names n, verdicts v, toolchains t, builds b LIMIT 1";
+    "v.build, v.reason, v.is_restored, t.digest, t.content, b.id, b.fresh, q.state FROM runs r, edges e, files f, searches s, published p, "
+    "commands c, names n, verdicts v, toolchains t, builds b, results q LIMIT 1";
 
 enum class Opening { kOpened, kNotOurs, kCannot };
 
@@ -173,6 +177,7 @@ Opening Database::Impl::bring_up_to_date() {
   if (version == 1) status = run(kFromVersion1);
   if (version < 2 && status == SQLITE_OK) status = run(kResults);
   if (version == 2) status = run(kFromVersion2);
+  if ((version == 2 || version == 3) && status == SQLITE_OK) status = run(kFromVersion3);
   if (status != SQLITE_OK) {
     run("ROLLBACK");
     return says_damaged(status) ? Opening::kNotOurs : Opening::kCannot;

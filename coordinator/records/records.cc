@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
+#include <utility>
 
 namespace extfarm::records {
 namespace {
@@ -17,6 +19,13 @@ Identity identity_of_host(const std::string& host) {
   hasher.add_field("speed of a host");
   hasher.add_field(host);
   return hasher.finish();
+}
+
+std::string joined(const std::vector<Identity>& identities) {
+  std::string all;
+  for (const auto& identity : identities)
+    all.append(reinterpret_cast<const char*>(identity.bytes.data()), identity.bytes.size());
+  return all;
 }
 
 std::vector<Identity> identities_from(Query& query) {
@@ -140,6 +149,7 @@ std::optional<std::string> Records::published(const Identity& identity) const {
 
 void Records::set_published(const Identity& identity, std::string_view content) {
   if (!database_->begin()) return;
+  has_new_results_ = true;
   database_->query("INSERT OR REPLACE INTO published VALUES (?, ?)").bind(to_hex(identity)).bind(content).step();
 }
 
@@ -205,12 +215,31 @@ std::optional<LastVerdict> Records::verdict(const Identity& identity) const {
   return LastVerdict{query.integer(0), query.bytes(1), query.integer(2) != 0};
 }
 
+std::int64_t Records::results_state() const {
+  auto query = database_->query("SELECT state FROM results");
+  return query.step() ? query.integer(0) : 0;
+}
+
+void Records::flush() {
+  if (std::exchange(has_new_results_, false) && database_->begin()) {
+    std::random_device random;
+    const auto state = static_cast<std::int64_t>((static_cast<std::uint64_t>(random()) << 32 | random()) >> 1) + 1;
+    database_->query("DELETE FROM results").step();
+    database_->query("INSERT INTO results VALUES (?)").bind(state).step();
+  }
+  database_->flush();
+}
+
+Digest Records::last_fresh() const {
+  auto query = database_->query("SELECT fresh FROM builds ORDER BY id DESC LIMIT 1");
+  return query.step() ? digest_of(query.bytes(0)) : Digest{};
+}
+
+Digest Records::digest_of_fresh(const std::vector<Identity>& identities) { return digest_of(joined(identities)); }
+
 void Records::set_fresh(std::int64_t build, const std::vector<Identity>& identities) {
   if (!database_->begin()) return;
-  std::string all;
-  for (const auto& identity : identities)
-    all.append(reinterpret_cast<const char*>(identity.bytes.data()), identity.bytes.size());
-  database_->query("INSERT OR REPLACE INTO builds VALUES (?, ?)").bind(build).bind(all).step();
+  database_->query("INSERT OR REPLACE INTO builds VALUES (?, ?)").bind(build).bind(joined(identities)).step();
 }
 
 bool Records::was_fresh(std::int64_t build, const Identity& identity) const {

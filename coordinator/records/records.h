@@ -67,8 +67,14 @@ class Records {
   void set_fresh(std::int64_t build, const std::vector<Identity>&);  // what was up to date in it
   bool was_fresh(std::int64_t build, const Identity&) const;
 
+  // A number that no other state of the published results has; 0: nothing was published yet.
+  std::int64_t results_state() const;
+  // What set_fresh() had for the last build; zeros when there was none.
+  Digest last_fresh() const;
+  static Digest digest_of_fresh(const std::vector<Identity>&);
+
   // Writes of one loop turn go in one transaction.
-  void flush() { database_->flush(); }
+  void flush();
 
  private:
   explicit Records(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -77,6 +83,7 @@ class Records {
   std::optional<std::string> one(const char* sql, const Digest& key) const;
 
   std::unique_ptr<Database> database_;
+  bool has_new_results_ = false;
 };
 
 }  // namespace extfarm::records

@@ -77,7 +77,8 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
                         host_name(), epoch},
       *s.channel_);
   if (options.local_slots > 0) {
-    if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder); !started)
+    if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder, tree.state + "/tools");
+        !started)
       terminal.warn(started.error().message);
   }
   s.open_store(options);

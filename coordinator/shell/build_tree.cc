@@ -43,7 +43,6 @@ Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_ro
   tree->probe.restore(tree->filesystem.read(tree->state + "/tools").value_or(""));
   tree->memory = std::make_unique<BuildMemory>(project_root, tree->filesystem, tree->digests, *tree->records,
                                                tree->probe_runner, tree->probe);
-  tree->memory->begin_build();
   return tree;
 }
 

@@ -29,7 +29,7 @@ class RuntimeFolder {
 
 class BuildTree {
  public:
-  // Waits until no other build runs in `project_root`.
+  // Waits until no other build runs in `project_root`.  Its memory is to begin_build().
   // Errors: kIo when not even a throw-away folder can be made.
   static Result<std::unique_ptr<BuildTree>> open(const std::string& project_root, Terminal&);
   ~BuildTree();

@@ -23,7 +23,7 @@ std::string program_folder() {
 }
 
 Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rendezvous,
-                                   const std::string& key_folder) {
+                                   const std::string& key_folder, const std::string& tools) {
   ProcessRequest request;
   request.program = program_folder() + "/extfarm-worker";
   if (::access(request.program.c_str(), X_OK) != 0) {
@@ -39,6 +39,8 @@ Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rende
                   rendezvous,
                   "--key-folder",
                   key_folder,
+                  "--tools",
+                  tools,
                   "--trust",
                   "/",
                   "--quiet",

@@ -14,7 +14,9 @@ class EmbeddedWorker {
  public:
   EmbeddedWorker(ProcessRunner& runner) : runner_(runner) {}
   // Errors: kNotFound when extfarm-worker does not lie beside this program.
-  Result<void> start(std::uint32_t slots, const std::string& rendezvous, const std::string& key_folder);
+  // `tools`: the file of what this host's drivers answered to an earlier build; it need not be there.
+  Result<void> start(std::uint32_t slots, const std::string& rendezvous, const std::string& key_folder,
+                     const std::string& tools);
   // Returns when it has ended, or will not.
   void stop();
   std::optional<ProcessId> id() const { return id_; }

@@ -83,6 +83,7 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
   ProcessRunner runner;
   ToolchainProbe probe(runner, digests);
   BuildMemory memory(project_root, filesystem, digests, records, runner, probe);
+  memory.restore();
   int exit_code = 0;
   for (const auto& target : targets) {
     auto found = find_target(records, project_root, target);

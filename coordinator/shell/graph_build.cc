@@ -4,6 +4,7 @@
 
 #include "coordinator/shell/build_session.h"
 #include "coordinator/shell/compile_commands.h"
+#include "coordinator/shell/graph_snapshot.h"
 #include "coordinator/shell/graph_walk.h"
 #include "coordinator/shell/step_graph.h"
 
@@ -24,9 +25,48 @@ manifest::Environment own_environment() {
   return out;
 }
 
-// Whether nothing is new about the compiles that compile_commands.json lists.
-bool are_compiles_listed(const BuildTree& tree, bool nothing_ran) {
-  return nothing_ran && tree.filesystem.stat(compile_commands_path(tree)).has_value();
+struct Counts {
+  std::uint64_t wanted = 0, fresh = 0;
+};
+
+Counts count(const StepGraph& graph) {
+  Counts out;
+  for (const auto& step : graph.steps()) {
+    out.wanted += step.state != StepState::kUnwanted;
+    out.fresh += step.state == StepState::kDone;
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> asked_for(const StepGraph& graph) {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < graph.steps().size(); ++i) {
+    const auto state = graph.steps()[i].state;
+    if (state == StepState::kDirty || state == StepState::kWaiting) out.push_back(i);
+  }
+  return out;
+}
+
+// Runs what is not up to date.  The failures are usage errors and those of the session.
+tl::expected<void, SessionFailure> run_what_is_dirty(const RunOptions& options, StepGraph& graph, BuildTree& tree,
+                                                     Terminal& terminal, reporting::BuildLog& log, const Clock& clock) {
+  auto session = BuildSession::open(options, tree, terminal, log, clock);
+  if (!session) return tl::unexpected(session.error());
+  if (auto told = graph.recall_words(own_environment()); !told)  // while the local worker starts
+    return tl::unexpected(SessionFailure{kExitUsage, told.error().message});
+  graph.predict(*tree.records);
+  GraphWalk walk(options, graph, tree, **session, terminal, log);
+  log.exit_code = walk.run();
+  log.status = walk.was_interrupted() ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
+  (*session)->end();
+  std::uint64_t skipped = 0;
+  log.failed = 0;
+  for (const auto& step : graph.steps()) {
+    log.failed += step.state == StepState::kFailed;
+    skipped += step.state != StepState::kUnwanted && step.state != StepState::kDone && step.state != StepState::kFailed;
+  }
+  if (skipped > 0) terminal.warn(std::to_string(skipped) + " steps were not built");
+  return {};
 }
 
 }  // namespace
@@ -47,42 +87,39 @@ int build_graph(const RunOptions& options) {
                   options.is_compilation_database ? StepGraph::Format::kCompilationDatabase
                                                   : StepGraph::Format::kManifest,
                   intake, *tree.memory);
-  auto told = graph.read(own_environment(), options.targets);
-  if (told) {
-    graph.judge(options.force);
-    told = graph.recall_words();
-  }
-  if (!told) return refuse(kExitUsage, told.error().message);
+  const auto key = options.force || !options.targets.empty() ? std::nullopt
+                                                             : GraphSnapshot::key_of(options, own_environment());
+  GraphSnapshot snapshot(tree, options.graph_file, key.value_or(Digest{}));
+  const bool are_compiles_listed = tree.filesystem.stat(compile_commands_path(tree)).has_value();
+  const bool is_known = key && are_compiles_listed && snapshot.open(intake);
 
-  std::uint64_t wanted = 0, fresh = 0;
-  for (const auto& step : graph.steps()) {
-    wanted += step.state != StepState::kUnwanted;
-    fresh += step.state == StepState::kDone;
-  }
-  if (fresh < wanted) {
-    graph.predict(*tree.records);
-    auto session = BuildSession::open(options, tree, terminal, log, clock);
-    if (!session) return refuse(session.error().exit_code, session.error().message);
-    GraphWalk walk(options, graph, tree, **session, terminal, log);
-    log.exit_code = walk.run();
-    log.status = walk.was_interrupted() ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
-    (*session)->end();
-    std::uint64_t skipped = 0;
-    log.failed = 0;
-    for (const auto& step : graph.steps()) {
-      log.failed += step.state == StepState::kFailed;
-      skipped += step.state != StepState::kUnwanted && step.state != StepState::kDone && step.state != StepState::kFailed;
+  Counts counts{snapshot.step_count(), snapshot.step_count()};
+  if (!is_known || !snapshot.is_still() || snapshot.fresh() != tree.records->last_fresh()) {
+    tree.memory->begin_build();
+    const bool is_recalled = is_known && snapshot.recall(graph);
+    if (!is_recalled) {
+      if (auto told = graph.read(own_environment(), options.targets); !told)
+        return refuse(kExitUsage, told.error().message);
     }
-    if (skipped > 0) terminal.warn(std::to_string(skipped) + " steps were not built");
+    graph.judge(options.force);
+    counts = count(graph);
+    const auto asked = asked_for(graph);
+    if (!asked.empty()) {
+      if (auto ran = run_what_is_dirty(options, graph, tree, terminal, log, clock); !ran)
+        return refuse(ran.error().exit_code, ran.error().message);
+    }
+    tree.close();
+    if (!is_recalled && (!asked.empty() || !are_compiles_listed)) {
+      log.compiles = graph.compiles();
+      write_compile_commands(log.compiles, tree, terminal);
+    }
+    if (is_recalled && !asked.empty()) snapshot.save_since(asked);
+    const bool is_to_save = !is_recalled && key && asked.empty() && !intake.has_looked_into_files();
+    if (is_to_save && GraphSnapshot::key_of(options, own_environment()) == key) snapshot.save(graph);
   }
-  log.total = wanted;
-  log.fresh += fresh + log.fresh_here;
+  log.total = counts.wanted;
+  log.fresh += counts.fresh + log.fresh_here;
   log.ended = clock.now();
-  tree.close();
-  if (!are_compiles_listed(tree, fresh == wanted)) {
-    log.compiles = graph.compiles();
-    write_compile_commands(log.compiles, tree, terminal);
-  }
   write_reports(log, tree, terminal);
   return log.exit_code;
 }

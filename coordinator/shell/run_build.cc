@@ -84,6 +84,7 @@ int run_build(const RunOptions& options) {
   if (program.empty()) return refuse(127, options.command[0] + ": command not found");
   auto tree = BuildTree::open(options.project_root, terminal);
   if (!tree) return refuse(kExitRetry, tree.error().message);
+  (*tree)->memory->begin_build();
   reporting::BuildLog log;
   log.project_root = options.project_root;
   for (const auto& word : options.command) log.command += (log.command.empty() ? "" : " ") + word;

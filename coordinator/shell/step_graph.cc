@@ -34,11 +34,20 @@ Result<void> StepGraph::read_file(const manifest::TakeStep& take) {
                                       : manifest::read_compilation_database(path_, take);
 }
 
-Result<void> StepGraph::read(const manifest::Environment& own_environment, const std::vector<std::string>& targets) {
+void StepGraph::begin(const manifest::Environment& own_environment) {
   environment_ = own_environment;
   environment_that_counts_ = environment_that_matters(environment_);
+}
+
+void StepGraph::take_environment(const manifest::Header& header) {
+  if (header.has_environment) begin(header.environment);
+}
+
+Result<void> StepGraph::read(const manifest::Environment& own_environment, const std::vector<std::string>& targets) {
+  begin(own_environment);
   intake_.remember_tools();
   auto told = read_file([&](const manifest::Header& header, manifest::Step&& step) { return add(header, std::move(step)); });
+  tools_ = intake_.found_tools();
   intake_.forget_tools();  // the graph itself may make tools
   if (told) told = link();
   if (told) told = select(targets);
@@ -46,10 +55,7 @@ Result<void> StepGraph::read(const manifest::Environment& own_environment, const
 }
 
 Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& step) {
-  if (steps_.empty() && header.has_environment) {
-    environment_ = header.environment;
-    environment_that_counts_ = environment_that_matters(environment_);
-  }
+  if (steps_.empty()) take_environment(header);
   if (steps_.size() == kStepsKeptWhole) {
     for (auto& earlier : steps_) drop_words(earlier);
   }
@@ -125,9 +131,22 @@ Result<void> StepGraph::link() {
     for (const auto& id : steps_[i].step.after) before.push_back(ids.at(id));
     std::sort(before.begin(), before.end());
     before.erase(std::unique(before.begin(), before.end()), before.end());
-    for (const auto earlier : before) steps_[earlier].behind.push_back(i);
   }
+  link_behind();
   return {};
+}
+
+void StepGraph::link_behind() {
+  for (std::uint32_t i = 0; i < steps_.size(); ++i) {
+    for (const auto earlier : steps_[i].before) steps_[earlier].behind.push_back(i);
+  }
+}
+
+void StepGraph::restore(std::vector<GraphStep> steps, std::vector<std::uint32_t> order, std::vector<bool> is_touched) {
+  steps_ = std::move(steps);
+  order_ = std::move(order);
+  is_touched_ = std::move(is_touched);
+  link_behind();
 }
 
 Result<void> StepGraph::select(const std::vector<std::string>& targets) {
@@ -167,18 +186,28 @@ void StepGraph::judge(bool force) {
       step.state = StepState::kDirty;
       continue;
     }
+    if (is_restored() && !is_touched_[at]) {
+      step.state = StepState::kDone;
+      memory_.note_fresh(step.identity);
+      continue;
+    }
     bare.kind = step.kind;
     bare.inputs = std::move(step.inputs);
     bare.argv.assign(step.includes_by_option ? 1 : 0, "-include");
     const auto judgement = memory_.judge(bare, step.identity, step.fingerprint);
-    step.inputs = std::move(bare.inputs);
     const bool is_done = judgement.verdict.fresh && memory_.has_made(*judgement.recorded, step.outputs);
     step.state = is_done ? StepState::kDone : StepState::kDirty;
-    if (is_done) memory_.note_fresh(step.identity);
+    if (is_done) {
+      memory_.note_fresh(step.identity);
+      step.watched = memory_.watch(bare, *judgement.recorded, watch_list_);
+    }
+    step.inputs = std::move(bare.inputs);
   }
+  memory_.watch_folders(watch_list_);
 }
 
-Result<void> StepGraph::recall_words() {
+Result<void> StepGraph::recall_words(const manifest::Environment& own_environment) {
+  if (is_restored()) begin(own_environment);
   const auto may_run = [](const GraphStep& step) {
     return step.state == StepState::kDirty || step.state == StepState::kWaiting;
   };
@@ -186,7 +215,8 @@ Result<void> StepGraph::recall_words() {
                    [&](const GraphStep& step) { return may_run(step) && !step.has_words; }))
     return {};
   std::size_t at = 0;
-  return read_file([&](const manifest::Header&, manifest::Step&& words) -> Result<void> {
+  return read_file([&](const manifest::Header& header, manifest::Step&& words) -> Result<void> {
+    if (at == 0) take_environment(header);
     if (at >= steps_.size() || steps_[at].step.id != words.id)
       return failure(ErrorCode::kInvalid, path_ + " changed while it was read; build again");
     GraphStep& step = steps_[at++];

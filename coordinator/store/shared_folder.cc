@@ -139,6 +139,15 @@ Result<std::string> SharedFolder::read(const std::string& name, std::uint64_t la
   }
 }
 
+Result<void> SharedFolder::append(const std::string& name, std::string_view bytes) const {
+  const std::string path = full(name);
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (file.get() < 0 || ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return io_failure("write", path);
+  add_rights(path, group_rights_ & ~static_cast<mode_t>(S_IXUSR | S_IXGRP | S_IXOTH));
+  return {};
+}
+
 Result<void> SharedFolder::remove(const std::string& name) const {
   if (::unlink(full(name).c_str()) == 0 || errno == ENOENT || errno == ESTALE) return {};
   return io_failure("remove", full(name));

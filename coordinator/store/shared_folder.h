@@ -34,6 +34,9 @@ class SharedFolder {
   // file; kIo, when that cannot be told now.
   Result<std::string> read(const std::string& name, std::uint64_t largest_bytes) const;
 
+  // At the end of a file, made if it is not there, in one write.  Errors: kIo.
+  Result<void> append(const std::string& name, std::string_view bytes) const;
+
   // A file that is gone already counts as removed.  Errors: kIo.
   Result<void> remove(const std::string& name) const;
 

@@ -4,13 +4,14 @@
 //   results/ab/<key>      the results of the command with that key, newest
 //                         first, as text (stored_result.cc)
 //   tmp/<host>-<pid>-<n>  a file before it is renamed to its place
+//   sums                  seconds since 1970 and bytes: the last listing's, then what each build added
 //
 // Objects and results are single zstd frames with content size and checksum
 // (zstdcat shows them).  An object's content must also have its name's digest,
 // the results their command's key.  Nothing is synced to the disk: what a
 // crash of the host cuts short fails these checks and is removed.
 //
-// Files are never changed, only replaced or removed:
+// But for the sums, files are never changed, only replaced or removed:
 //   - Two processes that add results of one command at once both read, then
 //     both replace; one of the results may be lost and will be built again.
 //   - A result may name an object that was removed since.  content() says so.
@@ -22,6 +23,8 @@
 #include "coordinator/store/store.h"
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
 
 #include "coordinator/store/compression.h"
 
@@ -34,6 +37,15 @@ std::string name_in(const char* part, const Digest& digest) {
 }
 std::string object_name(const Digest& digest) { return name_in("objects", digest); }
 std::string results_name(const Digest& key) { return name_in("results", key); }
+
+constexpr const char* kSums = "sums";
+constexpr std::uint64_t kLongestSums = 1 << 16;  // some thousand builds
+
+std::int64_t now_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+std::string sum_line(std::uint64_t bytes) { return std::to_string(now_seconds()) + " " + std::to_string(bytes) + "\n"; }
 
 // Whether trim() may touch it: somebody's own files in the folder stay.
 bool is_ours(const std::string& name) {
@@ -133,6 +145,7 @@ Result<void> Store::add(const Digest& command_key, const StoredResult& result,
   Staging staging(folder_);  // the result last: whoever finds it finds its contents
   const auto stage = [&](const std::string& name, const std::string& bytes) {
     return compress(bytes, policy_.compression_level).and_then([&](const std::string& frame) {
+      added_bytes_ += frame.size();
       return staging.add(name, frame);
     });
   };
@@ -168,14 +181,22 @@ Result<void> Store::trim() {
                found->end());
   std::uint64_t total_bytes = 0;
   for (const auto& file : *found) total_bytes += file.size_bytes;
+  const auto outcome = remove_oldest(*found, total_bytes);
+  added_bytes_ = 0;
+  Staging sums(folder_);  // that they cannot be written costs the next build a listing
+  if (sums.add(kSums, sum_line(total_bytes))) static_cast<void>(sums.publish());
+  return outcome;
+}
+
+Result<void> Store::remove_oldest(std::vector<SharedFolder::Found>& found, std::uint64_t& total_bytes) {
   if (total_bytes <= limit_bytes_) return {};
 
-  std::sort(found->begin(), found->end(), [](const auto& a, const auto& b) {
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return a.mtime_ns != b.mtime_ns ? a.mtime_ns < b.mtime_ns : a.name < b.name;
   });
   const std::uint64_t goal_bytes = limit_bytes_ / 100 * policy_.trimmed_to_percent;
   Result<void> outcome;
-  for (const auto& file : *found) {
+  for (const auto& file : found) {
     if (total_bytes <= goal_bytes) break;
     if (auto removed = folder_.remove(file.name); !removed) {
       if (outcome) outcome = removed;
@@ -186,6 +207,27 @@ Result<void> Store::trim() {
     ++(file.name[0] == 'o' ? counts_.objects_removed : counts_.results_removed);
   }
   return total_bytes <= limit_bytes_ ? Result<void>{} : outcome;
+}
+
+std::optional<std::uint64_t> Store::most_bytes_there() const {
+  const auto text = folder_.read(kSums, kLongestSums);
+  if (!text) return std::nullopt;
+  std::istringstream lines(*text);
+  std::uint64_t total_bytes = 0;
+  std::int64_t first_seconds = 0, seconds = 0;
+  for (std::uint64_t bytes = 0; lines >> seconds >> bytes; total_bytes += bytes) {
+    if (first_seconds == 0) first_seconds = seconds;
+  }
+  const auto age = std::chrono::seconds(now_seconds() - first_seconds);
+  if (!lines.eof() || age < std::chrono::seconds(0) || age > policy_.sums_hold_for) return std::nullopt;
+  return total_bytes;
+}
+
+Result<void> Store::trim_when_due() {
+  const auto before = most_bytes_there();
+  if (!before || *before + added_bytes_ > limit_bytes_) return trim();
+  if (!folder_.append(kSums, sum_line(std::exchange(added_bytes_, 0)))) return trim();
+  return {};
 }
 
 }  // namespace extfarm::store

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,8 @@ struct StorePolicy {
   std::chrono::seconds temporary_is_dead_after = std::chrono::hours(1);
   // Room for the next builds, so that not every one of them has to remove something.
   std::uint64_t trimmed_to_percent = 90;
+  // Additions of several hosts at once may be lost where a network appends, so the sums are not believed for long.
+  std::chrono::seconds sums_hold_for = std::chrono::hours(24);
 };
 
 // Not thread-safe; any number of Stores may share a folder.
@@ -75,6 +78,10 @@ class Store {
   // Errors: kIo, when the store cannot be listed, or stays above its limit.
   Result<void> trim();
 
+  // As trim(), if the store may be above its limit or was not listed for a day.  How much there is at most
+  // is known from the file "sums": what the last listing found, and what each build has added since.
+  Result<void> trim_when_due();
+
   // Since this Store was opened.
   struct Counts {
     std::uint64_t objects_poisoned = 0;    // removed by content()
@@ -92,11 +99,15 @@ class Store {
   // "" when even the newest result alone is too large; else as many as fit.
   std::string text_that_fits(const Digest& command_key, std::vector<StoredResult> results) const;
   void remove_dead_temporaries();
+  Result<void> remove_oldest(std::vector<SharedFolder::Found>&, std::uint64_t& total_bytes);
+  // nullopt: it has to be listed.
+  std::optional<std::uint64_t> most_bytes_there() const;
 
   SharedFolder folder_;
   std::uint64_t limit_bytes_;
   StorePolicy policy_;
   Counts counts_;
+  std::uint64_t added_bytes_ = 0;  // not yet in the sums
 };
 
 }  // namespace extfarm::store

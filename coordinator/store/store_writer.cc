@@ -70,7 +70,7 @@ Result<void> StoreWriter::finish() {
   changed_.notify_one();
   if (thread_.joinable()) thread_.join();
   if (stored_count_ > 0) {
-    if (const auto trimmed = store_->trim(); outcome_ && !trimmed) outcome_ = trimmed;
+    if (const auto trimmed = store_->trim_when_due(); outcome_ && !trimmed) outcome_ = trimmed;
   }
   return outcome_;
 }

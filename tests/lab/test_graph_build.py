@@ -9,6 +9,7 @@ import sysconfig
 import unittest
 
 from farm import contents, last_build, program
+from graph_case import GraphBuild, gcc
 from hosts import descendants, wait_until
 from one_machine import OneMachine, c_project, processes_with
 
@@ -30,11 +31,6 @@ int main(void) { return fputs("#define ANSWER 1\\n", fopen("made.h", "w")) < 0; 
 """
 
 
-def gcc(source, target, *options, **keys):
-    return {"argv": ["gcc", "-fPIC", *options, "-c", source, "-o", target], "inputs": [source], "outputs": [target],
-            **keys}
-
-
 ACTIONS = [  # the last things first: their order is the farm's business
     {"id": "fast.so", "kind": "link", "group": "fast",
      "argv": ["gcc", "-shared", "obj/fast.o", "obj/helper.o", "-o", "fast.so"], "inputs": ["obj/fast.o", "obj/helper.o"],
@@ -48,41 +44,16 @@ ACTIONS = [  # the last things first: their order is the farm's business
 ]
 
 
-class GraphBuild(OneMachine):
-    def lay_out_graph(self, files=None, actions=None):
-        files = dict(FILES if files is None else files)
-        files["graph.json"] = json.dumps({"schema": 1, "actions": ACTIONS if actions is None else actions})
-        self.lay_out(files)
-        for name in files:
-            if name.startswith("make-"):
-                os.chmod(os.path.join(self.folder, name), 0o755)
-
-    def build(self, *options, graph=("--manifest", "graph.json"), **variables):
-        return self.run_command(program("extfarm"), "build", *graph, *options, **variables)
-
-    def build_well(self, *options, **keys):
-        done = self.build(*options, **keys)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done
-
-    def ran(self):
-        """How many actions of the last build ran: (on workers, here)."""
-        actions = last_build(self.folder)["actions"]
-        return actions["on_workers"], actions["passed_through"]
-
-    def write(self, name, text):
-        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as out:
-            out.write(text)
-
-    def exists(self, name):
-        return os.path.exists(os.path.join(self.folder, name))
+class Answer(GraphBuild):
+    project = FILES
+    actions = ACTIONS
 
     def answer(self):
         return subprocess.run([sys.executable, "-c", "import fast; print(fast.answer())"], cwd=self.folder,
                               capture_output=True, text=True, check=True).stdout.strip()
 
 
-class Manifest(GraphBuild):
+class Manifest(Answer):
     def test_a_generated_header_a_transpile_compiles_and_a_link_in_their_order(self):
         self.lay_out_graph()
         self.build_well()
@@ -168,7 +139,7 @@ class Manifest(GraphBuild):
         self.assertEqual(self.ran(), (0, 0), done.stdout)
 
 
-class Failures(GraphBuild):
+class Failures(Answer):
     def test_a_cycle_is_named_and_nothing_runs(self):
         self.lay_out_graph(actions=[gcc("x.c", "y.c", id="one"), gcc("y.c", "x.c", id="two")])
         done = self.build()
@@ -238,7 +209,7 @@ class Failures(GraphBuild):
         self.assertEqual((self.answer(), self.ran()), ("42", (0, 5)))
 
 
-class Interrupted(GraphBuild):
+class Interrupted(Answer):
     def start_slow(self, seconds):
         """A build whose config step has ended and whose compile of slow.c runs, for that long."""
         compiler = self.slow_compiler(seconds)
@@ -277,7 +248,7 @@ class Interrupted(GraphBuild):
         self.assertEqual(self.answer(), "42")
 
 
-class CompilationDatabase(GraphBuild):
+class CompilationDatabase(Answer):
     def database(self):
         with open(os.path.join(self.folder, ".extfarm", "compile_commands.json"), encoding="utf-8") as file:
             return json.load(file)

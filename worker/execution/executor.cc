@@ -371,6 +371,7 @@ Result<std::string> Executor::read_output(const AttemptKey& key, std::uint32_t i
   return bytes;
 }
 
+void Executor::recall_tools(std::string_view answers) { impl_->probe.restore(answers); }
 Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->probe.probe(spec); }
 
 int Executor::fd() const { return impl_->runner.fd(); }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -58,6 +59,8 @@ class Executor {
   Result<std::string> read_output(const AttemptKey&, std::uint32_t index, std::uint64_t offset_bytes,
                                   std::uint64_t length_bytes) const;
   Result<Toolchain> probe(const ToolchainSpec&);
+  // ToolchainProbe::restore()
+  void recall_tools(std::string_view answers);
 
   int fd() const;  // readable when take_events may return something
   std::optional<Timestamp> next_deadline() const;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <random>
 
+#include "common/system/filesystem.h"
 #include "worker/shell/worker_loop.h"
 
 namespace {
@@ -73,6 +74,7 @@ int main(int argc, char** argv) {
     execution.trusted_prefixes = settings->trusted;
     execution.force_direct = settings->direct;
     Executor executor(execution, clock);
+    if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
     WorkerLoop loop(*settings, beacon, **channel, executor, clock);
     if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
       return refuse(written.error().message);

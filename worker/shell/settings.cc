@@ -71,6 +71,8 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_option("--key-folder", settings.key_folder, "Folder of worker.key and authorized_keys")
       ->capture_default_str();
+  app.add_option("--tools", settings.tools,
+                 "File of what drivers answered to an earlier build on this host (.extfarm/tools)");
   app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator");
   app.add_option("--view", view, "auto, or direct: without namespaces")
       ->check(CLI::IsMember({"auto", "direct"}))

@@ -22,6 +22,7 @@ struct WorkerSettings {
   std::vector<std::string> trusted;
   std::uint32_t slots = 0;  // 0: counted
   std::uint64_t memory_bytes = 0;  // that attempts may use together; 0: what the machine has
+  std::string tools;  // file of what another process on this host has learnt of its compilers; empty: none
   bool direct = false;
   bool exit_with_parent = false;
   bool quiet = false;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 namespace extfarm::records {
 namespace {
@@ -235,7 +236,7 @@ TEST_F(RecordsTest, ADamagedPageIsSetAsideWhenItIsMet) {
 
 TEST_F(RecordsTest, ALaterVersionIsSetAside) {
   open();
-  run_sql("PRAGMA user_version = 4");
+  run_sql("PRAGMA user_version = 5");
   expect_set_aside_once();
 }
 
@@ -243,6 +244,7 @@ TEST_F(RecordsTest, AVersionWithoutRestoredVerdictsKeepsThemAll) {
   open()->set_published(digest_of("a"), "result");
   run_sql("ALTER TABLE verdicts DROP COLUMN is_restored");
   run_sql("INSERT INTO verdicts VALUES ('" + to_hex(digest_of("a")) + "', 7, 'a.h changed')");
+  run_sql("DROP TABLE results");
   run_sql("PRAGMA user_version = 2");
   const auto records = open();
   EXPECT_EQ(records->warning(), "");
@@ -250,6 +252,46 @@ TEST_F(RecordsTest, AVersionWithoutRestoredVerdictsKeepsThemAll) {
   ASSERT_TRUE(records->verdict(digest_of("a")));
   EXPECT_EQ(records->verdict(digest_of("a"))->build, 7);
   EXPECT_FALSE(records->verdict(digest_of("a"))->is_restored);
+}
+
+TEST_F(RecordsTest, AVersionWithoutStatesOfResultsGetsThem) {
+  {
+    const auto records = open();
+    records->set_published(digest_of("a"), "result");
+    records->flush();
+  }
+  run_sql("DROP TABLE results");
+  run_sql("PRAGMA user_version = 3");
+  const auto records = open();
+  EXPECT_EQ(records->warning(), "");
+  EXPECT_EQ(records->published(digest_of("a")), "result");
+  EXPECT_EQ(records->results_state(), 0);
+}
+
+TEST_F(RecordsTest, EachStateOfTheResultsHasItsOwnNumber) {
+  std::set<std::int64_t> seen = {0};
+  for (int round = 0; round < 3; ++round) {
+    const auto records = open();
+    const auto before = records->results_state();
+    records->set_verdict(digest_of("a"), {1, "a.h changed", false});
+    records->set_fresh(1, {digest_of("a")});
+    records->flush();
+    EXPECT_EQ(records->results_state(), before) << "no result was recorded";
+    records->set_published(digest_of("a"), "result");
+    records->flush();
+    EXPECT_TRUE(seen.insert(records->results_state()).second);
+    EXPECT_EQ(open()->results_state(), records->results_state());
+  }
+}
+
+TEST_F(RecordsTest, TheLastBuildsFreshActionsAreKnownByOneDigest) {
+  const auto records = open();
+  const std::vector<Identity> fresh = {digest_of("a"), digest_of("b")};
+  EXPECT_NE(records->last_fresh(), Records::digest_of_fresh(fresh));
+  records->set_fresh(records->begin_build(), fresh);
+  EXPECT_EQ(records->last_fresh(), Records::digest_of_fresh(fresh));
+  records->begin_build();
+  EXPECT_NE(records->last_fresh(), Records::digest_of_fresh(fresh));
 }
 
 TEST_F(RecordsTest, AnEarlierVersionKeepsItsHistory) {

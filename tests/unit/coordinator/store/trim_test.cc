@@ -51,6 +51,37 @@ TEST_F(TrimTest, TheLeastRecentlyUsedGoFirstDownToNineTenths) {
   EXPECT_EQ(content(*store, object(2)), object(2));
 }
 
+TEST_F(TrimTest, WhenDueTheStoreIsListedOnlyWhereItMayBeAboveItsLimit) {
+  fill(*open());
+  const std::uint64_t limit_bytes = size_bytes() + 15'000;
+  ASSERT_TRUE(open(limit_bytes)->trim_when_due());  // no sums yet: it is listed
+  const std::string sums = folder_ + "/sums";
+  const std::string listed = bytes_of(sums);
+
+  auto store = open(limit_bytes);
+  add(*store, "key 10", "source", noise(10'000, 10));
+  ASSERT_TRUE(store->trim_when_due());
+  EXPECT_EQ(surviving(), "0123456789");
+  EXPECT_TRUE(bytes_of(sums).starts_with(listed) && bytes_of(sums).size() > listed.size()) << "added to, not listed";
+  ASSERT_TRUE(open(limit_bytes)->trim_when_due());
+
+  store = open(limit_bytes);
+  add(*store, "key 11", "source", noise(10'000, 11));
+  ASSERT_TRUE(store->trim_when_due());  // another store's addition and its own
+  EXPECT_LT(surviving().size(), 10u);
+  EXPECT_LE(size_bytes(), limit_bytes / 100 * 90);
+}
+
+TEST_F(TrimTest, SumsThatAreOldOrDamagedAreNotBelieved) {
+  fill(*open());
+  for (const std::string words : {"1 5\n", "99999999999 5\n", "words\n", "1 5\n-", ""}) {
+    write(folder_ + "/sums", words);
+    ASSERT_TRUE(open(size_bytes() - 1)->trim_when_due());
+    EXPECT_NE(surviving(), "0123456789") << words;
+    fill(*open());
+  }
+}
+
 TEST_F(TrimTest, OldResultsGoLikeOldObjects) {
   fill(*open());
   make_older(results_path("key 5"), 20'000);

@@ -1,0 +1,232 @@
+#include "coordinator/shell/graph_snapshot.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "common/model/environment.h"
+
+namespace extfarm {
+namespace {
+
+constexpr std::string_view kFormat = "extfarm graph 1";
+constexpr std::size_t kSmallestStep = 48;  // bytes in a list of steps
+
+void put(ByteWriter& out, const std::vector<std::string>& words) {
+  out.number(words.size());
+  for (const auto& word : words) out.text(word);
+}
+std::vector<std::string> words_from(ByteReader& in) {
+  std::vector<std::string> out(in.count(1));
+  for (auto& word : out) word = in.text();
+  return out;
+}
+
+// In ascending order.
+void put(ByteWriter& out, const std::vector<std::uint32_t>& numbers) {
+  out.number(numbers.size());
+  std::uint32_t last = 0;
+  for (const auto number : numbers) out.number(number - std::exchange(last, number));
+}
+std::vector<std::uint32_t> numbers_from(ByteReader& in) {
+  std::vector<std::uint32_t> out(in.count(1));
+  std::uint32_t last = 0;
+  for (auto& number : out) number = last += static_cast<std::uint32_t>(in.number());
+  return out;
+}
+
+void put(ByteWriter& out, const GraphStep& step) {
+  out.digest(step.identity);
+  out.digest(step.fingerprint);
+  out.number(static_cast<std::uint64_t>(step.kind));
+  out.number((step.state == StepState::kUnwanted ? 1u : 0u) | (step.stays_local ? 2u : 0u) |
+             (step.includes_by_option ? 4u : 0u) | (step.step.is_default ? 8u : 0u));
+  out.number(step.step.number);
+  out.text(step.step.id);
+  out.text(step.step.group);
+  out.text(step.local_reason);
+  put(out, step.step.after);
+  put(out, step.inputs);
+  put(out, step.outputs);
+  put(out, step.before);
+  put(out, step.watched);
+}
+
+GraphStep step_from(ByteReader& in) {
+  GraphStep out;
+  out.identity = in.digest();
+  out.fingerprint = in.digest();
+  out.kind = static_cast<ActionKind>(in.number());
+  const auto flags = in.number();
+  out.state = (flags & 1) != 0 ? StepState::kUnwanted : StepState::kWaiting;
+  out.stays_local = (flags & 2) != 0;
+  out.includes_by_option = (flags & 4) != 0;
+  out.step.is_default = (flags & 8) != 0;
+  out.step.number = in.number();
+  out.step.id = in.text();
+  out.step.group = in.text();
+  out.local_reason = in.text();
+  out.step.after = words_from(in);
+  out.inputs = words_from(in);
+  out.outputs = words_from(in);
+  out.before = numbers_from(in);
+  out.watched = numbers_from(in);
+  return out;
+}
+
+std::string with_digest(const std::string& bytes) {
+  ByteWriter out;
+  out.digest(digest_of(bytes));
+  return out.take() + bytes;
+}
+
+// A reader behind the digest; nullopt when it is not these bytes'.
+std::optional<ByteReader> behind_digest(const std::string& bytes, Digest& digest) {
+  constexpr std::size_t kSize = sizeof Digest::bytes;
+  if (bytes.size() < kSize) return std::nullopt;
+  digest = ByteReader(bytes).digest();
+  const auto rest = std::string_view(bytes).substr(kSize);
+  if (digest_of(rest) != digest) return std::nullopt;
+  return ByteReader(rest);
+}
+
+std::string absolute(const std::string& path) {
+  std::error_code unknown;
+  return std::filesystem::absolute(path, unknown).native();
+}
+
+void add_place(Hasher& hasher, const std::string& path) {
+  const auto stamp = PosixFilesystem().stat(path).value_or(FileStamp{});
+  hasher.add_field(path);
+  hasher.add_field(std::to_string(stamp.device) + " " + std::to_string(stamp.inode));
+}
+
+}  // namespace
+
+std::optional<Digest> GraphSnapshot::key_of(const RunOptions& options, const manifest::Environment& environment) {
+  std::error_code unknown;
+  const PosixFilesystem files;
+  const auto program = files.stat("/proc/self/exe");
+  if (!program || !std::filesystem::is_regular_file(options.graph_file, unknown)) return std::nullopt;
+  const auto graph = files.read(options.graph_file);
+  if (!graph) return std::nullopt;
+  Hasher hasher;
+  hasher.add_field(kFormat);
+  hasher.add_field(std::to_string(program->inode) + " " + std::to_string(program->mtime_ns) + " " +
+                   std::to_string(program->size_bytes));
+  hasher.add_field(options.is_compilation_database ? "compilation database" : "manifest");
+  hasher.add_field(absolute(options.graph_file));
+  hasher.add_field(to_hex(digest_of(*graph)));
+  add_place(hasher, options.project_root);
+  for (const auto& [name, value] : environment_that_matters(environment)) {
+    hasher.add_field(name);
+    if (name == "PWD")
+      add_place(hasher, value);
+    else
+      hasher.add_field(value);
+  }
+  return hasher.finish();
+}
+
+GraphSnapshot::GraphSnapshot(BuildTree& tree, const std::string& graph_file, const Digest& key)
+    : tree_(tree), path_(tree.state + "/graph-" + to_hex(digest_of(absolute(graph_file))).substr(0, 8)), key_(key) {}
+
+bool GraphSnapshot::open(ActionIntake& intake) {
+  const auto bytes = tree_.filesystem.read(path_);
+  if (!bytes) return false;
+  bytes_ = std::move(*bytes);
+  auto in = behind_digest(bytes_, own_);
+  if (!in || in->digest() != key_) return false;
+  const auto state = static_cast<std::int64_t>(in->number());
+  if (!read_since() && state != tree_.records->results_state()) return false;
+  fresh_ = in->digest();
+  wanted_ = in->number();
+  ActionIntake::FoundTools tools(in->count(17));
+  for (auto& [question, found] : tools) {
+    question = in->text();
+    found = in->digest();
+  }
+  
+  if (!intake.still_finds(tools)) return false;
+  changes_ = freshness::WatchList::from(*in).look(tree_.filesystem);
+  steps_ = in;
+  return !changes_.has_changed_folders;
+}
+
+// Whether the results are those of the builds that it tells of.
+bool GraphSnapshot::read_since() {
+  const auto bytes = tree_.filesystem.read(path_ + "-since");
+  if (!bytes) return false;
+  Digest digest;
+  auto in = behind_digest(*bytes, digest);
+  if (!in || in->digest() != own_) return false;
+  const auto state = static_cast<std::int64_t>(in->number());
+  since_ = numbers_from(*in);
+  if (in->is_done() && state == tree_.records->results_state()) return true;
+  since_.clear();
+  return false;
+}
+
+bool GraphSnapshot::recall(StepGraph& graph) {
+  ByteReader in = *steps_;
+  std::vector<GraphStep> steps(in.count(kSmallestStep));
+  std::vector<bool> is_touched(steps.size());
+  std::size_t touched = 0;
+  for (const auto at : since_) {
+    if (at < steps.size()) is_touched[at] = true;
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    steps[i] = step_from(in);
+    const auto& watched = steps[i].watched;
+    if (std::any_of(watched.begin(), watched.end(), [&](std::uint32_t number) {
+          return number >= changes_.files.size() || changes_.files[number];
+        }))
+      is_touched[i] = true;
+    if (watched.empty()) is_touched[i] = true;  // files do not show all that it rests upon
+    touched += is_touched[i];
+  }
+  std::vector<std::uint32_t> order(in.count(1));
+  for (auto& at : order) at = static_cast<std::uint32_t>(in.number());
+  if (!in.is_done() || order.size() != steps.size()) return false;
+  // To judge a few is cheap; to judge most of them at each build costs more than to begin anew once.
+  if (touched > 16 && touched > steps.size() / 8) return false;
+  graph.restore(std::move(steps), std::move(order), std::move(is_touched));
+  return true;
+}
+
+void GraphSnapshot::save(const StepGraph& graph) {
+  ByteWriter out;
+  out.digest(key_);
+  out.number(static_cast<std::uint64_t>(tree_.records->results_state()));
+  std::vector<Digest> wanted;
+  for (const auto at : graph.order()) {
+    if (graph.steps()[at].state != StepState::kUnwanted) wanted.push_back(graph.steps()[at].identity);
+  }
+  out.digest(records::Records::digest_of_fresh(wanted));
+  out.number(wanted.size());
+  out.number(graph.tools().size());
+  for (const auto& [question, found] : graph.tools()) {
+    out.text(question);
+    out.digest(found);
+  }
+  graph.watch_list().put_into(out);
+  out.number(graph.steps().size());
+  for (const auto& step : graph.steps()) put(out, step);
+  out.number(graph.order().size());
+  for (const auto at : graph.order()) out.number(at);
+  // Without it the next build reads and judges the graph again.
+  (void)tree_.filesystem.write_atomically(path_, with_digest(out.take()), 0644);
+}
+
+void GraphSnapshot::save_since(const std::vector<std::uint32_t>& asked) {
+  since_.insert(since_.end(), asked.begin(), asked.end());
+  std::sort(since_.begin(), since_.end());
+  since_.erase(std::unique(since_.begin(), since_.end()), since_.end());
+  ByteWriter out;
+  out.digest(own_);
+  out.number(static_cast<std::uint64_t>(tree_.records->results_state()));
+  put(out, since_);
+  (void)tree_.filesystem.write_atomically(path_ + "-since", with_digest(out.take()), 0644);
+}
+
+}  // namespace extfarm
