@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "common/compiler/command_line.h"
 
@@ -53,6 +55,23 @@ OwnFolders read_options(const Action& action) {
   return out;
 }
 
+// It holds until one of the folders that were not there may have come: until what they would lie in changes.
+DriverAnswers answers_in(const std::string& stderr_of_driver) {
+  DriverAnswers out;
+  for (auto& folder : parse_search_list(stderr_of_driver)) out.parts.emplace_back("folder", std::move(folder));
+  std::set<std::string> places;
+  for (fs::path place : parse_missing_folders(stderr_of_driver)) {
+    std::error_code unknown;
+    while (place != "/" && !fs::exists(place, unknown)) place = place.parent_path();
+    places.insert(place.string());
+  }
+  for (const auto& place : places) {
+    const auto stamp = PosixFilesystem().stat(place);
+    out.witnesses.emplace_back(place, stamp && is_settled(*stamp) ? *stamp : FileStamp{});
+  }
+  return out;
+}
+
 std::string language_of(const Action& action) {
   for (std::size_t i = 1; i < action.argv.size(); ++i) {
     if (action.argv[i] == "-x" && i + 1 < action.argv.size()) return action.argv[i + 1];
@@ -83,9 +102,18 @@ std::vector<std::string> parse_search_list(const std::string& stderr_of_driver) 
   return out;
 }
 
-const std::vector<std::string>& SearchFolderProbe::built_in(const Action& action,
-                                                            const std::vector<std::string>& deciding_options,
-                                                            const std::string& language) {
+std::vector<std::string> parse_missing_folders(const std::string& stderr_of_driver) {
+  constexpr std::string_view kWords = "ignoring nonexistent directory \"";
+  std::vector<std::string> out;
+  std::istringstream lines(stderr_of_driver);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kWords)) out.push_back(absolute(line.substr(kWords.size(), line.rfind('"') - kWords.size()), "/"));
+  }
+  return out;
+}
+
+const DriverAnswers& SearchFolderProbe::built_in(const Action& action, const std::vector<std::string>& deciding_options,
+                                                 const std::string& language) {
   ProcessRequest request;
   request.program = action.program;
   request.argv = {action.argv[0]};
@@ -97,21 +125,41 @@ const std::vector<std::string>& SearchFolderProbe::built_in(const Action& action
       request.environment.push_back(entry);
   }
   request.cwd = action.cwd;
-  std::string key = action.program + '\0' + action.cwd;
-  for (const auto& word : request.argv) key += '\0' + word;
-  for (const auto& [name, value] : request.environment) key += '\0' + name + '=' + value;
-  const auto [it, is_new] = built_in_.try_emplace(key);
-  if (!is_new) return it->second;
-  const auto exit = runner_.run(request, kPatience);
-  if (exit) it->second = parse_search_list(exit->stderr_bytes);
+  Hasher key;
+  for (const auto& field : {action.program, to_hex(action.toolchain_digest), action.cwd}) key.add_field(field);
+  for (const auto& word : request.argv) key.add_field(word);
+  for (const auto& [name, value] : request.environment) key.add_field(name + "=" + value);
+  const auto [it, is_new] = built_in_.try_emplace(to_hex(key.finish()));
+  if (is_new) {
+    const auto exit = runner_.run(request, kPatience);
+    if (exit) it->second = answers_in(exit->stderr_bytes);
+    has_asked_ = true;
+  }
   return it->second;
+}
+
+std::string SearchFolderProbe::take_answers() {
+  if (!std::exchange(has_asked_, false)) return {};
+  ToolMemory memory;
+  memory.drivers.assign(built_in_.begin(), built_in_.end());
+  return encode(memory);
+}
+
+void SearchFolderProbe::restore(std::string_view bytes) {
+  auto memory = decode_tool_memory(bytes);
+  if (!memory) return;
+  for (auto& [key, answers] : memory->drivers) {
+    if (!answers.parts.empty() && still_holds(answers, PosixFilesystem())) built_in_.emplace(key, std::move(answers));
+  }
 }
 
 std::vector<std::string> SearchFolderProbe::folders_of(const Action& action) {
   if (action.kind != ActionKind::kCompile && action.kind != ActionKind::kLink) return {};
   const auto own = read_options(action);
   if (action.kind == ActionKind::kLink) return own.libraries;
-  const auto& built = built_in(action, own.deciding, language_of(action));
+  std::vector<std::string> drivers;
+  for (const auto& [name, folder] : built_in(action, own.deciding, language_of(action)).parts) drivers.push_back(folder);
+  const auto& built = drivers;
   const auto is_in = [](const std::vector<std::string>& list, const std::string& folder) {
     return std::find(list.begin(), list.end(), folder) != list.end();
   };

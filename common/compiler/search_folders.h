@@ -3,9 +3,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "common/compiler/driver_answers.h"
 #include "common/model/action.h"
 #include "common/process/process_runner.h"
 
@@ -19,15 +21,23 @@ class SearchFolderProbe {
   // which a quoted name is looked up in first, are not among them.
   std::vector<std::string> folders_of(const Action&);
 
+  // What drivers answered: bytes for restore() in a later process.  Empty when nothing was asked since restore().
+  std::string take_answers();
+  // Bytes that cannot be read are no error: the drivers are asked.
+  void restore(std::string_view bytes);
+
  private:
-  const std::vector<std::string>& built_in(const Action&, const std::vector<std::string>& deciding_options,
-                                           const std::string& language);
+  const DriverAnswers& built_in(const Action&, const std::vector<std::string>& deciding_options,
+                                const std::string& language);
 
   ProcessRunner& runner_;
-  std::unordered_map<std::string, std::vector<std::string>> built_in_;
+  std::unordered_map<std::string, DriverAnswers> built_in_;  // by command, environment and toolchain
+  bool has_asked_ = false;
 };
 
 // The folders between "search starts here" and "End of search list" of `cc -E -v`.
 std::vector<std::string> parse_search_list(const std::string& stderr_of_driver);
+// Those that it would search if they were there.
+std::vector<std::string> parse_missing_folders(const std::string& stderr_of_driver);
 
 }  // namespace extfarm

@@ -16,6 +16,7 @@ BuildMemory::BuildMemory(const std::string& project_root, const Filesystem& file
       judge_(project_root, filesystem, digests) {}
 
 void BuildMemory::restore() {
+  judge_.versions().reserve(records_.file_count());
   records_.for_each_file([&](std::uint32_t id, std::string path, std::string_view content) {
     if (auto version = freshness::decode_version(id, std::move(path), content)) judge_.versions().restore(*version);
   });

@@ -55,6 +55,9 @@ class BuildMemory {
   void watch_folders(freshness::WatchList& list) { judge_.searches().watch(list); }
   // Whether the result has each of these files.
   bool has_made(const freshness::Recorded&, const std::vector<std::string>& paths);
+  // SearchFolderProbe's
+  void restore_search_folders(std::string_view answers) { search_folders_.restore(answers); }
+  std::string take_search_folders() { return search_folders_.take_answers(); }
   void save();
   void end_build();
   std::string shown(const std::string& path) const { return judge_.shown(path); }

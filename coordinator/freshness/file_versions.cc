@@ -18,6 +18,12 @@ std::optional<std::uint32_t> FileVersions::known_index(const std::string& path) 
   return it->second;
 }
 
+void FileVersions::reserve(std::size_t versions) {
+  versions_.reserve(versions + 1);
+  paths_.reserve(versions);
+  indexes_.reserve(versions);
+}
+
 void FileVersions::restore(FileVersion kept) {
   if (versions_.size() <= kept.id) versions_.resize(kept.id + 1);
   const auto index = index_of(kept.path);

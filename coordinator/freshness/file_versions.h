@@ -32,7 +32,8 @@ class FileVersions {
 
   FileVersions(const Filesystem& filesystem, DigestCache& digests) : filesystem_(filesystem), digests_(digests) {}
 
-  // What an earlier build has kept.
+  // What an earlier build has kept; about how many versions there will be.
+  void reserve(std::size_t versions);
   void restore(FileVersion);
   // The version of `path` with `digest`, new or known.
   VersionId intern(const std::string& path, const Digest& digest);

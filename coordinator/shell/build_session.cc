@@ -45,6 +45,7 @@ BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clo
 }
 
 BuildSession::~BuildSession() {
+  worker_.stop();
   ::close(epoll_);
   ::close(signals_);
 }
@@ -143,7 +144,7 @@ void BuildSession::end() {
   terminal_.clear();
   farm_->cancel_all();
   farm_->finish_log();
-  worker_.stop();
+  worker_.ask_to_end();
   if (is_interrupted_) return;  // who wants the build to end does not wait for the store
   for (const auto& problem : earlier_->finish()) terminal_.warn(problem);
 }

@@ -43,6 +43,7 @@ class BuildSession {
   // number of a signal that asks for the end to `on_signal`.
   void turn(const std::function<void(const ProcessExit&)>& on_exit, const std::function<void(int)>& on_signal);
   // Lets the workers go, and waits until this build's results are in the store.
+  // That this host's own worker has ended is waited for at the very end.
   void end();
 
  private:

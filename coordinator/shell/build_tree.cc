@@ -43,6 +43,7 @@ Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_ro
   tree->probe.restore(tree->filesystem.read(tree->state + "/tools").value_or(""));
   tree->memory = std::make_unique<BuildMemory>(project_root, tree->filesystem, tree->digests, *tree->records,
                                                tree->probe_runner, tree->probe);
+  tree->memory->restore_search_folders(tree->filesystem.read(tree->state + "/search-folders").value_or(""));
   return tree;
 }
 
@@ -50,6 +51,8 @@ void BuildTree::close() {
   memory->end_build();
   if (const auto answers = probe.take_answers(); !answers.empty())
     (void)filesystem.write_atomically(state + "/tools", answers, 0644);  // else the next build asks once more
+  if (const auto answers = memory->take_search_folders(); !answers.empty())
+    (void)filesystem.write_atomically(state + "/search-folders", answers, 0644);
   if (const auto& warning = records->warning(); warning != said_) terminal_.warn(warning);
   said_ = records->warning();
 }

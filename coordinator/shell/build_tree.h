@@ -46,6 +46,11 @@ class BuildTree {
 
   // Keeps what was learnt, and says what could not be kept.
   void close();
+  // Nothing more is to be asked or recorded.
+  void forget() {
+    memory.reset();
+    records.reset();
+  }
 
  private:
   BuildTree(const std::string& project_root, Terminal&);

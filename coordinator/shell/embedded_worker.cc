@@ -58,12 +58,15 @@ Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rende
   return {};
 }
 
-void EmbeddedWorker::stop() {
+void EmbeddedWorker::ask_to_end() {
   const auto pid = id_ ? runner_.pid(*id_) : std::nullopt;
-  if (!pid) return;
-  ::kill(*pid, SIGHUP);  // as if we had ended: it stops its compiles and clears its scratch folder
+  if (pid) ::kill(*pid, SIGHUP);  // as if we had ended: it stops its compiles and clears its scratch folder
+}
+
+void EmbeddedWorker::stop() {
+  ask_to_end();
   const auto give_up_at = std::chrono::steady_clock::now() + kPatience;
-  while (runner_.pid(*id_) && std::chrono::steady_clock::now() < give_up_at) {
+  while (id_ && runner_.pid(*id_) && std::chrono::steady_clock::now() < give_up_at) {
     pollfd ready{runner_.fd(), POLLIN, 0};
     ::poll(&ready, 1, 50);
     runner_.take_exits();

@@ -17,6 +17,8 @@ class EmbeddedWorker {
   // `tools`: the file of what this host's drivers answered to an earlier build; it need not be there.
   Result<void> start(std::uint32_t slots, const std::string& rendezvous, const std::string& key_folder,
                      const std::string& tools);
+  // It stops its compiles and ends; it was not waited for.
+  void ask_to_end();
   // Returns when it has ended, or will not.
   void stop();
   std::optional<ProcessId> id() const { return id_; }

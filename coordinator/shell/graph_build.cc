@@ -1,5 +1,6 @@
 #include "coordinator/shell/graph_build.h"
 
+#include <optional>
 #include <string>
 
 #include "coordinator/shell/build_session.h"
@@ -47,18 +48,15 @@ std::vector<std::uint32_t> asked_for(const StepGraph& graph) {
   return out;
 }
 
-// Runs what is not up to date.  The failures are usage errors and those of the session.
-tl::expected<void, SessionFailure> run_what_is_dirty(const RunOptions& options, StepGraph& graph, BuildTree& tree,
-                                                     Terminal& terminal, reporting::BuildLog& log, const Clock& clock) {
-  auto session = BuildSession::open(options, tree, terminal, log, clock);
-  if (!session) return tl::unexpected(session.error());
-  if (auto told = graph.recall_words(own_environment()); !told)  // while the local worker starts
-    return tl::unexpected(SessionFailure{kExitUsage, told.error().message});
+// Runs what is not up to date.  Errors: usage errors of the graph's file.
+Result<void> run_what_is_dirty(const RunOptions& options, StepGraph& graph, BuildTree& tree, BuildSession& session,
+                               Terminal& terminal, reporting::BuildLog& log) {
+  if (auto told = graph.recall_words(own_environment()); !told) return told;
   graph.predict(*tree.records);
-  GraphWalk walk(options, graph, tree, **session, terminal, log);
+  GraphWalk walk(options, graph, tree, session, terminal, log);
   log.exit_code = walk.run();
   log.status = walk.was_interrupted() ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
-  (*session)->end();
+  session.end();
   std::uint64_t skipped = 0;
   log.failed = 0;
   for (const auto& step : graph.steps()) {
@@ -93,9 +91,13 @@ int build_graph(const RunOptions& options) {
   const bool are_compiles_listed = tree.filesystem.stat(compile_commands_path(tree)).has_value();
   const bool is_known = key && are_compiles_listed && snapshot.open(intake);
 
+  const auto open_session = [&] { return BuildSession::open(options, tree, terminal, log, clock); };
+  std::optional<decltype(open_session())> session;
   Counts counts{snapshot.step_count(), snapshot.step_count()};
   if (!is_known || !snapshot.is_still() || snapshot.fresh() != tree.records->last_fresh()) {
+    if (is_known && snapshot.has_changed_files()) session = open_session();  // its worker starts meanwhile
     tree.memory->begin_build();
+    tree.records->flush();
     const bool is_recalled = is_known && snapshot.recall(graph);
     if (!is_recalled) {
       if (auto told = graph.read(own_environment(), options.targets); !told)
@@ -105,9 +107,12 @@ int build_graph(const RunOptions& options) {
     counts = count(graph);
     const auto asked = asked_for(graph);
     if (!asked.empty()) {
-      if (auto ran = run_what_is_dirty(options, graph, tree, terminal, log, clock); !ran)
-        return refuse(ran.error().exit_code, ran.error().message);
+      if (!session) session = open_session();
+      if (!*session) return refuse(session->error().exit_code, session->error().message);
+      if (auto ran = run_what_is_dirty(options, graph, tree, ***session, terminal, log); !ran)
+        return refuse(kExitUsage, ran.error().message);
     }
+    if (asked.empty() && session && *session) (**session)->end();
     tree.close();
     if (!is_recalled && (!asked.empty() || !are_compiles_listed)) {
       log.compiles = graph.compiles();
@@ -121,7 +126,8 @@ int build_graph(const RunOptions& options) {
   log.fresh += counts.fresh + log.fresh_here;
   log.ended = clock.now();
   write_reports(log, tree, terminal);
-  return log.exit_code;
+  tree.forget();
+  return log.exit_code;  // and waits for the worker's end
 }
 
 }  // namespace extfarm

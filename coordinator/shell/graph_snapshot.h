@@ -32,6 +32,7 @@ class GraphSnapshot {
   bool open(ActionIntake&);
   // After open(): no file has changed and nothing was built since.
   bool is_still() const { return !changes_.has_changed_files && since_.empty(); }
+  bool has_changed_files() const { return changes_.has_changed_files; }
   std::uint64_t step_count() const { return wanted_; }
   const Digest& fresh() const { return fresh_; }  // Records::digest_of_fresh() of all wanted steps
   // After open(): the graph, with what has to be judged again marked.  False: nearly all of it would be.
