@@ -105,7 +105,9 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   const ActionId id{next_action_++};
   Entry entry;
   entry.action = std::move(std::get<Action>(taken));
-  if (entry.action.kind == ActionKind::kCompile && !entry.action.inputs.empty() && !entry.action.outputs.empty()) {
+  const bool is_listed_by_caller = connection.value == 0;
+  if (!is_listed_by_caller && entry.action.kind == ActionKind::kCompile && !entry.action.inputs.empty() &&
+      !entry.action.outputs.empty()) {
     parts_.log.compiles.push_back(
         {entry.action.cwd, entry.action.argv, entry.action.inputs.back(), entry.action.outputs.front()});
   }

@@ -10,6 +10,21 @@ namespace extfarm {
 
 using scheduling::Answer;
 
+namespace {
+
+// What is said of an action that is done with; of many thousands the rest would fill the memory.
+Action name_only(Action&& action) {
+  Action out;
+  out.id = action.id;
+  out.kind = action.kind;
+  out.group = std::move(action.group);
+  out.outputs = std::move(action.outputs);
+  if (out.outputs.empty()) out.argv = {std::move(action.argv.back())};
+  return out;
+}
+
+}  // namespace
+
 void Farm::carry_out(const scheduling::Command& command) {
   if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
     check_freshness(check->action);
@@ -155,6 +170,8 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
   }
   entry.answer(message);
   std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+  entry.action = name_only(std::move(entry.action));
+  entry.answer = nullptr;
 }
 
 void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bool counted,
