@@ -1,7 +1,9 @@
 #include "coordinator/shell/graph_build.h"
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "coordinator/shell/build_session.h"
 #include "coordinator/shell/compile_commands.h"
@@ -48,86 +50,127 @@ std::vector<std::uint32_t> asked_for(const StepGraph& graph) {
   return out;
 }
 
-// Runs what is not up to date.  Errors: usage errors of the graph's file.
-Result<void> run_what_is_dirty(const RunOptions& options, StepGraph& graph, BuildTree& tree, BuildSession& session,
-                               Terminal& terminal, reporting::BuildLog& log) {
-  if (auto told = graph.recall_words(own_environment()); !told) return told;
-  graph.predict(*tree.records);
-  GraphWalk walk(options, graph, tree, session, terminal, log);
-  log.exit_code = walk.run();
-  log.status = walk.was_interrupted() ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
-  session.end();
-  std::uint64_t skipped = 0;
-  log.failed = 0;
-  for (const auto& step : graph.steps()) {
-    log.failed += step.state == StepState::kFailed;
-    skipped += step.state != StepState::kUnwanted && step.state != StepState::kDone && step.state != StepState::kFailed;
+class GraphBuild {
+ public:
+  GraphBuild(const RunOptions& options, BuildTree& tree, Terminal& terminal)
+      : options_(options),
+        tree_(tree),
+        terminal_(terminal),
+        environment_(own_environment()),
+        intake_(options.project_root, tree.probe),
+        graph_(options.graph_file,
+               options.is_compilation_database ? StepGraph::Format::kCompilationDatabase : StepGraph::Format::kManifest,
+               intake_, *tree.memory),
+        key_(options.force || !options.targets.empty() ? std::nullopt : GraphSnapshot::key_of(options, environment_)),
+        snapshot_(tree, options.graph_file, key_.value_or(Digest{})) {}
+
+  // The exit code.  Waits for the local worker's end in its destructor.
+  int run() {
+    log_.project_root = options_.project_root;
+    log_.command = "extfarm build " + options_.graph_file;
+    log_.started = log_.first_submission = log_.last_publication = clock_.now();
+    are_compiles_listed_ = tree_.filesystem.stat(compile_commands_path(tree_)).has_value();
+    is_known_ = key_ && are_compiles_listed_ && snapshot_.open(intake_);
+    Counts counts{snapshot_.step_count(), snapshot_.step_count()};
+    if (!is_known_ || !snapshot_.is_still() || snapshot_.fresh() != tree_.records->last_fresh()) {
+      if (auto done = bring_up_to_date(counts); !done) return refuse(done.error().exit_code, done.error().message);
+    }
+    log_.total = counts.wanted;
+    log_.fresh += counts.fresh + log_.fresh_here;
+    log_.ended = clock_.now();
+    write_reports(log_, tree_, terminal_);
+    tree_.forget();
+    return log_.exit_code;
   }
-  if (skipped > 0) terminal.warn(std::to_string(skipped) + " steps were not built");
-  return {};
-}
+
+ private:
+  using Outcome = tl::expected<void, SessionFailure>;
+
+  // `counts`: of what was judged, before anything ran.
+  Outcome bring_up_to_date(Counts& counts) {
+    if (is_known_ && snapshot_.has_changed_files()) {
+      if (auto opened = open_session(); !opened) return opened;  // its worker starts while the graph is judged
+    }
+    tree_.memory->begin_build();
+    tree_.records->flush();
+    const bool is_recalled = is_known_ && snapshot_.recall(graph_);
+    if (!is_recalled) {
+      if (auto told = graph_.read(environment_, options_.targets); !told) return usage(told.error());
+    }
+    graph_.judge(options_.force);
+    counts = count(graph_);
+    const auto asked = asked_for(graph_);
+    if (!asked.empty()) {
+      if (auto ran = run_what_is_dirty(); !ran) return ran;
+    }
+    if (session_) session_->end();
+    count_what_failed();
+    tree_.close();
+    if (!is_recalled && (!asked.empty() || !are_compiles_listed_)) {
+      log_.compiles = graph_.compiles();
+      write_compile_commands(log_.compiles, tree_, terminal_);
+    }
+    if (is_recalled && !asked.empty()) snapshot_.save_since(asked);
+    const bool is_to_save = !is_recalled && key_ && asked.empty() && !intake_.has_looked_into_files();
+    // The file may have been written while it was read.
+    if (is_to_save && GraphSnapshot::key_of(options_, environment_) == key_) snapshot_.save(graph_);
+    return {};
+  }
+
+  Outcome open_session() {
+    auto opened = BuildSession::open(options_, tree_, terminal_, log_, clock_);
+    if (!opened) return tl::unexpected(opened.error());
+    session_ = std::move(*opened);
+    return {};
+  }
+
+  Outcome run_what_is_dirty() {
+    if (!session_) {
+      if (auto opened = open_session(); !opened) return opened;
+    }
+    if (auto told = graph_.recall_words(environment_); !told) return usage(told.error());
+    graph_.predict(*tree_.records);
+    GraphWalk walk(options_, graph_, tree_, *session_, terminal_, log_);
+    log_.exit_code = walk.run();
+    log_.status = walk.was_interrupted() ? "cancelled" : log_.exit_code == 0 ? "ok" : "failed";
+    return {};
+  }
+
+  void count_what_failed() {
+    std::uint64_t skipped = 0;
+    log_.failed = 0;
+    for (const auto& step : graph_.steps()) {
+      log_.failed += step.state == StepState::kFailed;
+      skipped += step.state == StepState::kSkipped || step.state == StepState::kWaiting ||
+                 step.state == StepState::kDirty || step.state == StepState::kRunning;
+    }
+    if (skipped > 0) terminal_.warn(std::to_string(skipped) + " steps were not built");
+  }
+
+  static Outcome usage(const Error& error) { return tl::unexpected(SessionFailure{kExitUsage, error.message}); }
+
+  const RunOptions& options_;
+  BuildTree& tree_;
+  Terminal& terminal_;
+  const MonotonicClock clock_;
+  const manifest::Environment environment_;
+  reporting::BuildLog log_;
+  ActionIntake intake_;
+  StepGraph graph_;
+  const std::optional<Digest> key_;
+  GraphSnapshot snapshot_;
+  std::unique_ptr<BuildSession> session_;
+  bool are_compiles_listed_ = false, is_known_ = false;
+};
 
 }  // namespace
 
 int build_graph(const RunOptions& options) {
-  const MonotonicClock clock;
   Terminal terminal(options.quiet, options.verbose);
   for (const auto& warning : options.warnings) terminal.warn(warning);
-  auto opened_tree = BuildTree::open(options.project_root, terminal);
-  if (!opened_tree) return refuse(kExitRetry, opened_tree.error().message);
-  BuildTree& tree = **opened_tree;
-  reporting::BuildLog log;
-  log.project_root = options.project_root;
-  log.command = "extfarm build " + options.graph_file;
-  log.started = log.first_submission = log.last_publication = clock.now();
-  ActionIntake intake(options.project_root, tree.probe);
-  StepGraph graph(options.graph_file,
-                  options.is_compilation_database ? StepGraph::Format::kCompilationDatabase
-                                                  : StepGraph::Format::kManifest,
-                  intake, *tree.memory);
-  const auto key = options.force || !options.targets.empty() ? std::nullopt
-                                                             : GraphSnapshot::key_of(options, own_environment());
-  GraphSnapshot snapshot(tree, options.graph_file, key.value_or(Digest{}));
-  const bool are_compiles_listed = tree.filesystem.stat(compile_commands_path(tree)).has_value();
-  const bool is_known = key && are_compiles_listed && snapshot.open(intake);
-
-  const auto open_session = [&] { return BuildSession::open(options, tree, terminal, log, clock); };
-  std::optional<decltype(open_session())> session;
-  Counts counts{snapshot.step_count(), snapshot.step_count()};
-  if (!is_known || !snapshot.is_still() || snapshot.fresh() != tree.records->last_fresh()) {
-    if (is_known && snapshot.has_changed_files()) session = open_session();  // its worker starts meanwhile
-    tree.memory->begin_build();
-    tree.records->flush();
-    const bool is_recalled = is_known && snapshot.recall(graph);
-    if (!is_recalled) {
-      if (auto told = graph.read(own_environment(), options.targets); !told)
-        return refuse(kExitUsage, told.error().message);
-    }
-    graph.judge(options.force);
-    counts = count(graph);
-    const auto asked = asked_for(graph);
-    if (!asked.empty()) {
-      if (!session) session = open_session();
-      if (!*session) return refuse(session->error().exit_code, session->error().message);
-      if (auto ran = run_what_is_dirty(options, graph, tree, ***session, terminal, log); !ran)
-        return refuse(kExitUsage, ran.error().message);
-    }
-    if (asked.empty() && session && *session) (**session)->end();
-    tree.close();
-    if (!is_recalled && (!asked.empty() || !are_compiles_listed)) {
-      log.compiles = graph.compiles();
-      write_compile_commands(log.compiles, tree, terminal);
-    }
-    if (is_recalled && !asked.empty()) snapshot.save_since(asked);
-    const bool is_to_save = !is_recalled && key && asked.empty() && !intake.has_looked_into_files();
-    if (is_to_save && GraphSnapshot::key_of(options, own_environment()) == key) snapshot.save(graph);
-  }
-  log.total = counts.wanted;
-  log.fresh += counts.fresh + log.fresh_here;
-  log.ended = clock.now();
-  write_reports(log, tree, terminal);
-  tree.forget();
-  return log.exit_code;  // and waits for the worker's end
+  auto tree = BuildTree::open(options.project_root, terminal);
+  if (!tree) return refuse(kExitRetry, tree.error().message);
+  return GraphBuild(options, **tree, terminal).run();
 }
 
 }  // namespace extfarm
