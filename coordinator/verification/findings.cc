@@ -77,6 +77,24 @@ std::optional<Finding> judge_entry(const BuiltTree& tree, const Difference& diff
   return std::nullopt;
 }
 
+// The findings that are known, or those that are not, below a title; empty when
+// there are none.  Objects kept apart are hundreds in numpy and all alike: the first stands for them.
+std::string lines_of(const std::vector<Finding>& findings, bool known) {
+  const auto is_apart = [](const Finding& finding) { return finding.is_known && finding.cause == kKeptApart; };
+  const auto apart_count = std::count_if(findings.begin(), findings.end(), is_apart);
+  std::string out;
+  bool has_shown_apart = false;
+  for (const auto& finding : findings) {
+    if (finding.is_known != known || (is_apart(finding) && has_shown_apart)) continue;
+    if (out.empty()) out = known ? "\nDifferences with a known cause\n" : "\nDifferences that nothing explains\n";
+    out += fmt::format("  {:<56}  {}", finding.difference.path, finding.cause);
+    if (is_apart(finding) && apart_count > 1) out += fmt::format(" ({} more like it)", apart_count - 1);
+    has_shown_apart |= is_apart(finding);
+    out += '\n';
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::vector<Finding>> find_differences(const BuiltTree& tree, Period plain, Period farmed) {
@@ -137,15 +155,7 @@ std::string report(const std::vector<Finding>& findings, const Figures& figures)
   out += fmt::format("  farmed build   {:8.1f} s  {:6} files written\n", figures.farmed_seconds, figures.farmed_written);
   out += fmt::format("  identical      {:10}\n  known causes   {:10}\n  unexplained    {:10}\n", figures.identical, known,
                      findings.size() - known);
-  for (const bool is_known : {true, false}) {
-    bool has_title = false;
-    for (const auto& finding : findings) {
-      if (finding.is_known != is_known) continue;
-      if (!has_title) out += is_known ? "\nDifferences with a known cause\n" : "\nDifferences that nothing explains\n";
-      has_title = true;
-      out += fmt::format("  {:<56}  {}\n", finding.difference.path, finding.cause);
-    }
-  }
+  out += lines_of(findings, true) + lines_of(findings, false);
   if (has_unknown(findings)) {
     out += figures.asked_second_plain ? "\nNot the same. Two plain builds are alike where this one is not.\n"
                                       : "\nNot the same.\n";

@@ -112,5 +112,21 @@ TEST_F(Findings, ASecondPlainBuildWhoseDifferenceHasANameExcusesNothingElse) {
   EXPECT_TRUE(has_unknown(findings));
 }
 
+TEST_F(Findings, ObjectsKeptApartAreOneLineWithTheirCountAndAllOthersALineEach) {
+  for (const std::string name : {"first", "second", "third"}) {
+    write("a/temp/src/" + name + ".o", "shared");
+    write("b/temp/src/" + name + ".o", "shared");
+    write("b/temp/extfarm/pkg.one/src/" + name + ".o", "of its own");
+  }
+  write("b/temp/extfarm/pkg.one/src/stray.o", "in no plain build");
+  write("b/pkg/mod.c", "int y;");
+  const auto told = report(found(), {});
+  EXPECT_THAT(told, testing::HasSubstr("known causes            3\n  unexplained             2\n"));
+  EXPECT_THAT(told, testing::ContainsRegex("pkg.one/src/first.o +an extension's own object; .* \\(2 more like it\\)\n"));
+  EXPECT_THAT(told, testing::Not(testing::HasSubstr("pkg.one/src/second.o")));
+  EXPECT_THAT(told, testing::ContainsRegex("stray.o +only the farmed build has it\n"));
+  EXPECT_THAT(told, testing::ContainsRegex("mod.c +differs from byte"));
+}
+
 }  // namespace
 }  // namespace extfarm::verification
