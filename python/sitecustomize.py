@@ -1,6 +1,6 @@
-"""Reaches the builds under `extfarm run` that would not find the plug-in: cythonize's callers, pip's isolated backends.
+"""Reaches the builds under `extfarm run` that would not find the plug-in: Cython's callers, pip's isolated backends.
 
-Knows two module names to watch for, and that another sitecustomize may stand
+Knows the module names to watch for, and that another sitecustomize may stand
 behind this one.  Refuses to import anything of weight: every interpreter
 started under `extfarm run` passes through here.
 """
@@ -19,6 +19,16 @@ def _fit_cython(dependencies):
     cython.fit(dependencies)
 
 
+def _fit_cython_command(main):
+    if not os.environ.get("EXTFARM_SOCKET"):
+        return  # A command alone is not worth a coordinator of its own.
+    try:
+        from extfarm import cython_command
+    except ImportError:
+        return
+    cython_command.fit(main)
+
+
 def _fit_pip(build_env):
     """Keeps this folder on the PYTHONPATH that pip sets for an isolated backend."""
     plain = getattr(getattr(build_env, "BuildEnvironment", None), "__enter__", None)
@@ -34,7 +44,8 @@ def _fit_pip(build_env):
     build_env.BuildEnvironment.__enter__ = enter
 
 
-_FITTERS = {"Cython.Build.Dependencies": _fit_cython, "pip._internal.build_env": _fit_pip}
+_FITTERS = {"Cython.Build.Dependencies": _fit_cython, "Cython.Compiler.Main": _fit_cython_command,
+            "pip._internal.build_env": _fit_pip}
 
 
 class _Finder:
@@ -91,27 +102,6 @@ def _is_asked_for():
         variables("EXTFARM_SOCKET") or variables("EXTFARM") == "1" or variables("SAGE_PARALLEL_DIST"))
 
 
-def _count_cython_command():
-    """A process that is the cython command itself, as numpy and scipy start it, tells at its end that it ran here."""
-    words = getattr(sys, "orig_argv", [])[1:3]
-    name = words[1] if words[:1] == ["-m"] and len(words) > 1 else os.path.basename(words[0]) if words else ""
-    if name not in ("cython", "cython3", "Cython"):
-        return
-    import atexit
-    import time
-
-    def count():
-        from extfarm import client
-
-        farm = client.farm()
-        if farm is not None:
-            farm.count_local("cythonize", "cython as a command of its own", time.process_time())
-
-    atexit.register(count)
-
-
 if _is_asked_for():
     sys.meta_path.insert(0, _Finder)
-    if os.environ.get("EXTFARM_SOCKET"):
-        _count_cython_command()
 _run_next()

@@ -164,6 +164,11 @@ def send(pyx_file, c_file, request, words=None, refused=RAISE):
     _wait_for_readers()
 
 
+def run(pyx_file, c_file, request, refused):
+    """Has a packed transpile run on the farm, and returns when the file is there or `refused` has been called."""
+    Transpile(pyx_file, c_file, _action(pyx_file, c_file, request), refused=refused).collect()
+
+
 @contextlib.contextmanager
 def replacing(names, name, stand_in):
     """Has stand_in(the original, …) called by this name, which threads never do at the same time."""
@@ -197,22 +202,36 @@ def pack(function, before, options, after, named):
     request = {"cwd": os.getcwd(), "path": list(sys.path), "recursion_limit": sys.getrecursionlimit(),
                "options": snapshot, "function": function, "compilation": options,
                "before": before, "after": after, "named": named}
-    pickled = _pickled(request)
+    pickled = _pickled(request, _OrderedPickler)
     return None if pickled is None else base64.b64encode(pickled)
 
 
+def _refuse_the_script_s_own(_, value):
+    if getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
+        raise pickle.PicklingError("the build script's own: no other process has it")
+    return NotImplemented
+
+
 class _Pickler(pickle.Pickler):
-    def reducer_override(self, value):
-        if getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
-            raise pickle.PicklingError("the build script's own: no other process has it")
-        return NotImplemented
+    reducer_override = _refuse_the_script_s_own
 
 
-def _pickled(value):
+class _OrderedPickler(pickle._Pickler):
+    """Pickles a set alike in every process: its own order is another in each, and would make the transpile another."""
+
+    reducer_override = _refuse_the_script_s_own
+
+    def save_in_order(self, value):
+        self.save_reduce(type(value), (sorted(value, key=repr),), obj=value)
+
+    dispatch = {**pickle._Pickler.dispatch, set: save_in_order, frozenset: save_in_order}
+
+
+def _pickled(value, pickler=_Pickler):
     """The value for another process; None when it cannot be sent, and the caller has to use it here."""
     out = io.BytesIO()
     try:
-        _Pickler(out, protocol=4).dump(value)
+        pickler(out, protocol=4).dump(value)
     except Exception:  # Whatever a __reduce__ of the project's raises.
         return None
     return out.getvalue()

@@ -121,7 +121,13 @@ def compile_one(source, options, full_module_name):
     return 1 if Main.compile(source, options=options, full_module_name=full_module_name).num_errors else 0
 
 
-_FUNCTIONS = {"cythonize_one": cythonize_one, "compile_one": compile_one}
+def compile_command(sources, options):
+    from Cython.Compiler import Main
+
+    return 1 if Main.compile(sources, options).num_errors else 0
+
+
+_FUNCTIONS = {"cythonize_one": cythonize_one, "compile_one": compile_one, "compile_command": compile_command}
 
 
 def main():

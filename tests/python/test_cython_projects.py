@@ -82,6 +82,13 @@ class Cythonize(FarmCase):
                   before="from Cython.Compiler import Options\nOptions.docstrings = False\nOptions.emit_code_comments = "
                          "False\nOptions.get_directive_defaults()['binding'] = False\n")
 
+    def test_options_that_are_sets_leave_a_transpile_up_to_date(self):
+        project = self.same("['x.pyx'], language_level=3", X, 3,
+                            before="from Cython.Compiler import Options\nOptions.of_ours = [set('abcdefgh')]\n")
+        again = project.run_on_farm()
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(project.last_build()["actions"]["fresh"], 3, again.stderr)
+
     def test_extensions_made_by_the_build_script(self):
         self.same("['x.pyx'], language_level=3, create_extension=own", X, 3,
                   before="from Cython.Build.Dependencies import default_create_extension\ndef own(template, named):\n"
