@@ -57,7 +57,7 @@ class FarmCase(unittest.TestCase):
             farmed = project.run_on_farm(*command, **variables)
             self.assertEqual(farmed.returncode, 0, farmed.stdout + farmed.stderr)
         self.compare(tree(project.folder), expected)
-        self.assertEqual(project.where_it_ran(farmed), (on_workers, local), farmed.stdout + farmed.stderr)
+        self.assertEqual(project.where_it_ran(), (on_workers, local), farmed.stdout + farmed.stderr)
         if shows is not None:
             expression, value, modules = shows
             self.assertEqual(project.evaluate(expression, *modules), value)

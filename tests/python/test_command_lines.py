@@ -32,7 +32,7 @@ class CommandLines(FarmCase):
     def test_force_after_a_build_is_decided_by_content_too(self):
         project = self.same("--force", "--inplace")
         again = project.run_on_farm("setup.py", "build_ext", "--force", "--inplace")
-        self.assertEqual((again.returncode, project.where_it_ran(again)), (0, (0, 0)), again.stderr)
+        self.assertEqual((again.returncode, project.where_it_ran()), (0, (0, 0)), again.stderr)
 
     def test_a_relative_build_temp(self):
         project = self.same("--inplace", "--build-temp", "made/objects")

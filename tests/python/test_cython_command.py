@@ -55,10 +55,10 @@ class CythonCommand(FarmCase):
         self.assertEqual(project.last_build()["actions"]["fresh"], 6)
 
     def test_with_what_else_it_writes(self):
-        project, done = self.both({"sub/x.pyx": SUMMING}, "-3", "-a", "-w", "sub", "x.pyx")
+        project, _ = self.both({"sub/x.pyx": SUMMING}, "-3", "-a", "-w", "sub", "x.pyx")
         self.assertEqual(sorted(project.outputs(".c", ".h", ".html")),
                          ["sub/x.c", "sub/x.h", "sub/x.html", "sub/x_api.h"])
-        self.assertEqual(project.where_it_ran(done), (1, 0))
+        self.assertEqual(project.where_it_ran(), (1, 0))
 
     def test_that_refuses_its_source_says_it_once(self):
         _, done = self.both({"bad.pyx": "def f(:\n"}, "-3", "bad.pyx")

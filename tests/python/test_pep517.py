@@ -55,7 +55,7 @@ class Pep517(FarmCase):
         self.addCleanup(project.close)
         done = project.run_on_farm("-m", "build", **OFFLINE)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(project.where_it_ran(done), (4, 0), done.stderr)
+        self.assertEqual(project.where_it_ran(), (4, 0), done.stderr)
         (wheel,) = glob.glob(os.path.join(project.folder, "dist", "*.whl"))
         self.assertEqual(project.execute([sys.executable, "-c", "import one, two"], PYTHONPATH=self.unpacked(wheel))
                          .returncode, 0)
@@ -85,7 +85,7 @@ class Pep517(FarmCase):
                                   env=project.environment(plugin=False), text=True, capture_output=True, check=True)
             self.assertEqual((os.path.dirname(seen.stdout.split()[0]), seen.stdout.split()[1]), (project.folder, "1"))
         self.compare(made[1], made[0])
-        self.assertEqual(project.where_it_ran(done), (4, 0), done.stderr)
+        self.assertEqual(project.where_it_ran(), (4, 0), done.stderr)
 
     def test_two_pips_at_once_share_one_coordinator(self):
         files = {f"{name}/{path}": text.replace('"p"', f'"{name}"')
@@ -95,7 +95,7 @@ class Pep517(FarmCase):
         done = project.run_on_farm("both.py", **OFFLINE)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(glob.glob(os.path.join(project.folder, "wheels", "*.whl"))), 2)
-        self.assertEqual(project.where_it_ran(done), (8, 0), done.stderr)
+        self.assertEqual(project.where_it_ran(), (8, 0), done.stderr)
         self.assertEqual(len(project.last_build()["workers"]), 1)
         self.assertEqual(glob.glob(os.path.join(project.folder, "p*", ".extfarm")), [])
 

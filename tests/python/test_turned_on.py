@@ -55,7 +55,7 @@ class TurnedOn(FarmCase):
         project = self.project()
         done = project.run(*arguments, PATH=PATH, **variables)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(project.where_it_ran(done), (4, 0), done.stderr)
+        self.assertEqual(project.where_it_ran(), (4, 0), done.stderr)
         return project, done
 
     def test_by_either_variable_with_the_bytes_of_a_plain_build(self):
