@@ -1,5 +1,6 @@
 #include "coordinator/shell/graph_build.h"
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,12 +92,15 @@ class GraphBuild {
     if (is_known_ && snapshot_.has_changed_files()) {
       if (auto opened = open_session(); !opened) return opened;  // its worker starts while the graph is judged
     }
-    tree_.memory->begin_build();
-    tree_.records->flush();
+    auto memory = std::async(std::launch::async, [this] {
+      tree_.memory->begin_build();
+      tree_.records->flush();
+    });
     const bool is_recalled = is_known_ && snapshot_.recall(graph_);
-    if (!is_recalled) {
-      if (auto told = graph_.read(environment_, options_.targets); !told) return usage(told.error());
-    }
+    auto told = is_recalled ? graph_.recall_words(environment_) : Result<void>{};
+    memory.get();
+    if (!is_recalled) told = graph_.read(environment_, options_.targets);
+    if (!told) return usage(told.error());
     graph_.judge(options_.force);
     counts = count(graph_);
     const auto asked = asked_for(graph_);

@@ -208,19 +208,29 @@ void StepGraph::judge(bool force) {
 
 Result<void> StepGraph::recall_words(const manifest::Environment& own_environment) {
   if (is_restored()) begin(own_environment);
-  const auto may_run = [](const GraphStep& step) {
-    return step.state == StepState::kDirty || step.state == StepState::kWaiting;
+  // Before judge(), of a restored graph: what is touched and what comes behind that.
+  std::vector<bool> is_reached = is_touched_;
+  for (const auto at : order_) {
+    if (is_reached.empty() || is_reached[at]) continue;
+    const auto& before = steps_[at].before;
+    is_reached[at] = std::any_of(before.begin(), before.end(), [&](std::uint32_t earlier) { return is_reached[earlier]; });
+  }
+  const auto lacks_words = [&](std::size_t at) {
+    const auto state = steps_[at].state;
+    return (state == StepState::kDirty || state == StepState::kWaiting) && !steps_[at].has_words &&
+           (is_reached.empty() || is_reached[at]);
   };
-  if (std::none_of(steps_.begin(), steps_.end(),
-                   [&](const GraphStep& step) { return may_run(step) && !step.has_words; }))
-    return {};
+  std::size_t first = 0;
+  while (first < steps_.size() && !lacks_words(first)) ++first;
+  if (first == steps_.size()) return {};
   std::size_t at = 0;
   return read_file([&](const manifest::Header& header, manifest::Step&& words) -> Result<void> {
     if (at == 0) take_environment(header);
     if (at >= steps_.size() || steps_[at].step.id != words.id)
       return failure(ErrorCode::kInvalid, path_ + " changed while it was read; build again");
+    const bool is_wanted = lacks_words(at);
     GraphStep& step = steps_[at++];
-    if (may_run(step)) {
+    if (is_wanted) {
       step.step = std::move(words);
       step.has_words = true;
     }

@@ -59,7 +59,8 @@ class StepGraph {
   // Judges all whose inputs are settled; afterwards nothing is kWaiting but
   // what comes behind a dirty one.  `force`: everything is dirty.
   void judge(bool force);
-  // Reads the words of steps that were dropped, for those that may run.
+  // Reads the words of steps that were dropped, for those that may run; before
+  // or after judge().
   Result<void> recall_words(const manifest::Environment& own_environment);
   // All that are wanted and whose words are there, run or not.
   std::vector<reporting::LoggedCompile> compiles() const;
