@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/digest.h"
 
@@ -23,6 +24,12 @@ class ByteWriter {
     out_ += bytes;
   }
   void fixed(const void* bytes, std::size_t size) { out_.append(static_cast<const char*>(bytes), size); }
+  // Ascending numbers: how many, then by how much each is above the one before.
+  void ascending(const std::vector<std::uint32_t>& numbers) {
+    number(numbers.size());
+    std::uint32_t last = 0;
+    for (const auto value : numbers) number(value - std::exchange(last, value));
+  }
   void digest(const Digest& digest) { fixed(digest.bytes.data(), digest.bytes.size()); }
   std::string take() { return std::move(out_); }
 
@@ -63,6 +70,12 @@ class ByteReader {
     }
     std::memcpy(bytes, rest_.data(), size);
     rest_.remove_prefix(size);
+  }
+  std::vector<std::uint32_t> ascending() {
+    std::vector<std::uint32_t> out(count(1));
+    std::uint32_t last = 0;
+    for (auto& value : out) value = last += static_cast<std::uint32_t>(number());
+    return out;
   }
   Digest digest() {
     Digest out;

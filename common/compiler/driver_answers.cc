@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 namespace extfarm {
 namespace {
@@ -73,6 +74,19 @@ DriverAnswers read_answers(FieldReader& in) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, FileStamp>> witnesses_at(std::vector<std::string> places,
+                                                            const Filesystem& filesystem) {
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  std::vector<std::pair<std::string, FileStamp>> out;
+  for (auto& place : places) {
+    const auto stamp = filesystem.stat(place);
+    // A stamp of zeros never holds.
+    out.emplace_back(std::move(place), stamp && is_settled(*stamp) ? *stamp : FileStamp{});
+  }
+  return out;
+}
 
 bool still_holds(const DriverAnswers& answers, const Filesystem& filesystem) {
   return std::all_of(answers.witnesses.begin(), answers.witnesses.end(),

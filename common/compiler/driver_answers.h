@@ -20,6 +20,9 @@ struct DriverAnswers {
   std::vector<std::pair<std::string, FileStamp>> witnesses;
 };
 
+// The places' stamps as they are now, each place once.  One that is not there, or was written just now, never holds.
+std::vector<std::pair<std::string, FileStamp>> witnesses_at(std::vector<std::string> places, const Filesystem&);
+
 // Whether all its witnesses are as they were.
 bool still_holds(const DriverAnswers&, const Filesystem&);
 

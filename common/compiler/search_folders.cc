@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -59,16 +58,13 @@ OwnFolders read_options(const Action& action) {
 DriverAnswers answers_in(const std::string& stderr_of_driver) {
   DriverAnswers out;
   for (auto& folder : parse_search_list(stderr_of_driver)) out.parts.emplace_back("folder", std::move(folder));
-  std::set<std::string> places;
+  std::vector<std::string> places;
   for (fs::path place : parse_missing_folders(stderr_of_driver)) {
     std::error_code unknown;
     while (place != "/" && !fs::exists(place, unknown)) place = place.parent_path();
-    places.insert(place.string());
+    places.push_back(place.string());
   }
-  for (const auto& place : places) {
-    const auto stamp = PosixFilesystem().stat(place);
-    out.witnesses.emplace_back(place, stamp && is_settled(*stamp) ? *stamp : FileStamp{});
-  }
+  out.witnesses = witnesses_at(std::move(places), PosixFilesystem());
   return out;
 }
 

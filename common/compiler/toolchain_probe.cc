@@ -102,13 +102,7 @@ DriverAnswers answers_of(ProcessRunner& runner, const std::string& driver) {
   for (const auto& [name, path] : out.parts) {
     if (path.starts_with('/')) places.push_back(fs::path(path).parent_path().string());
   }
-  std::sort(places.begin(), places.end());
-  places.erase(std::unique(places.begin(), places.end()), places.end());
-  for (const auto& place : places) {
-    const auto stamp = PosixFilesystem().stat(place);
-    // A stamp of zeros never holds.
-    out.witnesses.emplace_back(place, stamp && is_settled(*stamp) ? *stamp : FileStamp{});
-  }
+  out.witnesses = witnesses_at(std::move(places), PosixFilesystem());
   add_libraries(runner, out.parts);
   return out;
 }

@@ -27,9 +27,7 @@ std::string encode(const Recorded& recorded) {
   ByteWriter out;
   out.digest(recorded.fingerprint);
   out.number(recorded.search);
-  out.number(recorded.inputs.size());
-  VersionId last = 0;
-  for (const VersionId id : recorded.inputs) out.number(id - std::exchange(last, id));
+  out.ascending(recorded.inputs);
   out.number(recorded.bystanders.size());
   for (const auto hash : recorded.bystanders) out.fixed(&hash, sizeof hash);
   out.number(recorded.outputs.size());
@@ -50,9 +48,7 @@ Result<Recorded> decode_recorded(std::string_view bytes) {
   Recorded out;
   out.fingerprint = in.digest();
   out.search = static_cast<SearchId>(in.number());
-  out.inputs.resize(in.count(1));
-  VersionId last = 0;
-  for (auto& id : out.inputs) last = id = last + static_cast<VersionId>(in.number());
+  out.inputs = in.ascending();
   out.bystanders.resize(in.count(sizeof(std::uint64_t)));
   for (auto& hash : out.bystanders) in.fixed(&hash, sizeof hash);
   out.outputs.resize(in.count(5));

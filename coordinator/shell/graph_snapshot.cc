@@ -22,19 +22,6 @@ std::vector<std::string> words_from(ByteReader& in) {
   return out;
 }
 
-// In ascending order.
-void put(ByteWriter& out, const std::vector<std::uint32_t>& numbers) {
-  out.number(numbers.size());
-  std::uint32_t last = 0;
-  for (const auto number : numbers) out.number(number - std::exchange(last, number));
-}
-std::vector<std::uint32_t> numbers_from(ByteReader& in) {
-  std::vector<std::uint32_t> out(in.count(1));
-  std::uint32_t last = 0;
-  for (auto& number : out) number = last += static_cast<std::uint32_t>(in.number());
-  return out;
-}
-
 void put(ByteWriter& out, const GraphStep& step) {
   out.digest(step.identity);
   out.digest(step.fingerprint);
@@ -48,8 +35,8 @@ void put(ByteWriter& out, const GraphStep& step) {
   put(out, step.step.after);
   put(out, step.inputs);
   put(out, step.outputs);
-  put(out, step.before);
-  put(out, step.watched);
+  out.ascending(step.before);
+  out.ascending(step.watched);
 }
 
 GraphStep step_from(ByteReader& in) {
@@ -69,8 +56,8 @@ GraphStep step_from(ByteReader& in) {
   out.step.after = words_from(in);
   out.inputs = words_from(in);
   out.outputs = words_from(in);
-  out.before = numbers_from(in);
-  out.watched = numbers_from(in);
+  out.before = in.ascending();
+  out.watched = in.ascending();
   return out;
 }
 
@@ -90,10 +77,7 @@ std::optional<ByteReader> behind_digest(const std::string& bytes, Digest& digest
   return ByteReader(rest);
 }
 
-std::string absolute(const std::string& path) {
-  std::error_code unknown;
-  return std::filesystem::absolute(path, unknown).native();
-}
+std::string from_here(const std::string& path) { return absolute_path(path, std::filesystem::current_path().string()); }
 
 void add_place(Hasher& hasher, const std::string& path) {
   const auto stamp = PosixFilesystem().stat(path).value_or(FileStamp{});
@@ -115,7 +99,7 @@ std::optional<Digest> GraphSnapshot::key_of(const RunOptions& options, const man
   hasher.add_field(std::to_string(program->inode) + " " + std::to_string(program->mtime_ns) + " " +
                    std::to_string(program->size_bytes));
   hasher.add_field(options.is_compilation_database ? "compilation database" : "manifest");
-  hasher.add_field(absolute(options.graph_file));
+  hasher.add_field(from_here(options.graph_file));
   hasher.add_field(to_hex(digest_of(*graph)));
   add_place(hasher, options.project_root);
   for (const auto& [name, value] : environment_that_matters(environment)) {
@@ -129,7 +113,7 @@ std::optional<Digest> GraphSnapshot::key_of(const RunOptions& options, const man
 }
 
 GraphSnapshot::GraphSnapshot(BuildTree& tree, const std::string& graph_file, const Digest& key)
-    : tree_(tree), path_(tree.state + "/graph-" + to_hex(digest_of(absolute(graph_file))).substr(0, 8)), key_(key) {}
+    : tree_(tree), path_(tree.state + "/graph-" + to_hex(digest_of(from_here(graph_file))).substr(0, 8)), key_(key) {}
 
 bool GraphSnapshot::open(ActionIntake& intake) {
   const auto bytes = tree_.filesystem.read(path_);
@@ -161,7 +145,7 @@ bool GraphSnapshot::read_since() {
   auto in = behind_digest(*bytes, digest);
   if (!in || in->digest() != own_) return false;
   const auto state = static_cast<std::int64_t>(in->number());
-  since_ = numbers_from(*in);
+  since_ = in->ascending();
   if (in->is_done() && state == tree_.records->results_state()) return true;
   since_.clear();
   return false;
@@ -225,7 +209,7 @@ void GraphSnapshot::save_since(const std::vector<std::uint32_t>& asked) {
   ByteWriter out;
   out.digest(own_);
   out.number(static_cast<std::uint64_t>(tree_.records->results_state()));
-  put(out, since_);
+  out.ascending(since_);
   (void)tree_.filesystem.write_atomically(path_ + "-since", with_digest(out.take()), 0644);
 }
 

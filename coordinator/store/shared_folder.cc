@@ -12,6 +12,8 @@
 #include <memory>
 #include <utility>
 
+#include "common/base/descriptor.h"
+
 namespace extfarm::store {
 namespace {
 
@@ -45,22 +47,6 @@ bool read_all(int fd, std::string& out) {
   out.resize(length);
   return true;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  // What a network filesystem could not write may be told only here.
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
-
- private:
-  int fd_;
-};
 
 std::string host_name() {
   char name[256] = "";

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/base/descriptor.h"
+
 namespace extfarm::verification {
 namespace {
 
@@ -22,33 +24,19 @@ tl::unexpected<Error> io_failure(const std::string& what, const std::string& pat
   return failure(ErrorCode::kIo, "cannot " + what + " " + path + ": " + std::strerror(errno));
 }
 
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 Result<void> copy_bytes(const std::string& from, const std::string& to) {
-  const File source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (source.fd() < 0) return io_failure("read", from);
-  const File target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (target.fd() < 0) return io_failure("write", to);
-  if (::ioctl(target.fd(), FICLONE, source.fd()) == 0) return {};
+  const Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (source.get() < 0) return io_failure("read", from);
+  const Descriptor target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (target.get() < 0) return io_failure("write", to);
+  if (::ioctl(target.get(), FICLONE, source.get()) == 0) return {};
   const auto buffer = std::make_unique<char[]>(kCopiedAtOnceBytes);
   for (;;) {
-    const auto got = ::read(source.fd(), buffer.get(), kCopiedAtOnceBytes);
+    const auto got = ::read(source.get(), buffer.get(), kCopiedAtOnceBytes);
     if (got == 0) return {};
     if (got < 0) return io_failure("read", from);
     for (ssize_t done = 0; done < got;) {
-      const auto put = ::write(target.fd(), buffer.get() + done, static_cast<std::size_t>(got - done));
+      const auto put = ::write(target.get(), buffer.get() + done, static_cast<std::size_t>(got - done));
       if (put < 0) return io_failure("write", to);
       done += put;
     }
@@ -128,14 +116,14 @@ Result<void> list_below(const std::string& folder, const std::string& prefix, co
 }
 
 Result<bool> same_bytes(const std::string& a, const std::string& b) {
-  const File first(::open(a.c_str(), O_RDONLY | O_CLOEXEC)), second(::open(b.c_str(), O_RDONLY | O_CLOEXEC));
-  if (first.fd() < 0) return io_failure("read", a);
-  if (second.fd() < 0) return io_failure("read", b);
+  const Descriptor first(::open(a.c_str(), O_RDONLY | O_CLOEXEC)), second(::open(b.c_str(), O_RDONLY | O_CLOEXEC));
+  if (first.get() < 0) return io_failure("read", a);
+  if (second.get() < 0) return io_failure("read", b);
   const auto left = std::make_unique<char[]>(kCopiedAtOnceBytes), right = std::make_unique<char[]>(kCopiedAtOnceBytes);
   for (off_t at = 0;;) {
-    const auto got = ::pread(first.fd(), left.get(), kCopiedAtOnceBytes, at);
+    const auto got = ::pread(first.get(), left.get(), kCopiedAtOnceBytes, at);
     if (got < 0) return io_failure("read", a);
-    const auto other = ::pread(second.fd(), right.get(), kCopiedAtOnceBytes, at);
+    const auto other = ::pread(second.get(), right.get(), kCopiedAtOnceBytes, at);
     if (other < 0) return io_failure("read", b);
     if (got != other || std::memcmp(left.get(), right.get(), static_cast<std::size_t>(got)) != 0) return false;
     if (got == 0) return true;

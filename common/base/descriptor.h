@@ -1,0 +1,26 @@
+// A file descriptor that is closed with its scope.
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace extfarm {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}  // negative: none
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  // What a network filesystem could not write may be told only here.
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace extfarm
