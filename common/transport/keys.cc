@@ -16,7 +16,8 @@ constexpr std::size_t kKeyLength = 40;
 
 Result<void> make_folder(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return failure(ErrorCode::kIo, "cannot make the key folder " + folder + ": " + std::strerror(errno));
+  return failure(ErrorCode::kIo, "cannot make the key folder " + folder + ": " + std::strerror(errno) +
+                                    "; HOME (for a worker also --key-folder) has to name a folder you may write in");
 }
 
 // Writes a whole file under a temporary name and links it into place, so that
