@@ -54,69 +54,30 @@ Duration duration_of(const timeval& t) {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
 }
 
-// Everything the child needs after fork, prepared before it: no allocation there.
-struct Launch {
-  const ProcessRequest& request;
-  std::vector<char*> argv, envp;
-  std::vector<std::string> environment;
+// The pipes of one start.
+struct Pipes {
   Pipe in, out, err, status;
-  const pid_t parent = ::getpid();
 
-  explicit Launch(const ProcessRequest& r) : request(r) {
-    for (const auto& word : r.argv) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    for (const auto& [name, value] : r.environment) environment.push_back(name + "=" + value);
-    for (auto& entry : environment) envp.push_back(entry.data());
-    envp.push_back(nullptr);
-  }
-  ~Launch() {
+  ~Pipes() {
     for (auto* pipe : {&in, &out, &err, &status}) pipe->close_both();
   }
-  Launch(const Launch&) = delete;
-  Launch& operator=(const Launch&) = delete;
-
-  bool open_pipes() {
+  bool open(const ProcessRequest& request) {
     if (!status.open()) return false;
     if (!request.capture_output) return true;
     return out.open() && err.open() && (request.stdin_bytes.empty() || in.open());
   }
+  ChildEnds child_ends() const { return {in.read_end, out.write_end, err.write_end, status.write_end}; }
 };
 
-[[noreturn]] void become_child(Launch& launch) {
-  const auto& request = launch.request;
-  const auto give_up = [&](int error) {
-    [[maybe_unused]] const auto written = ::write(launch.status.write_end, &error, sizeof error);
-    ::_exit(127);
-  };
-  if (request.own_group) ::setpgid(0, 0);
-  if (request.dies_with_parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != launch.parent) ::_exit(127);  // it ended before the line above
-  }
-  for (int signal = 1; signal < 65; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (request.capture_output) {
-    const int input =
-        launch.in.read_end >= 0 ? launch.in.read_end : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (::dup2(input, 0) < 0 || ::dup2(launch.out.write_end, 1) < 0 || ::dup2(launch.err.write_end, 2) < 0)
-      give_up(errno);
-  }
-  // The status pipe closes by itself at exec and tells the parent that it succeeded.
-  ::syscall(SYS_close_range, 3u, static_cast<unsigned>(launch.status.write_end) - 1, 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(launch.status.write_end) + 1, ~0u, 0u);
-  if (request.memory_limit_bytes != 0) {
-    const rlimit limit{request.memory_limit_bytes, request.memory_limit_bytes};
-    if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(errno);
-  }
-  if (request.before_exec) {
-    if (const int error = request.before_exec(); error != 0) give_up(error);
-  }
-  if (!request.cwd.empty() && ::chdir(request.cwd.c_str()) != 0) give_up(errno);
-  ::execve(request.program.c_str(), launch.argv.data(), launch.envp.data());
-  give_up(errno);
-  ::_exit(127);
+// A child of vfork has the caller's memory instead of a copy, until it is
+// another program: of a large process the copy would cost more than the start.
+Result<Spawned> spawn_here(const ProcessRequest& request, const ChildEnds& ends) {
+  const Launch launch(request);
+  const pid_t pid = request.before_exec ? ::fork() : ::vfork();
+  if (pid < 0)
+    return failure(ErrorCode::kIo, "cannot start " + request.program + ": fork: " + std::strerror(errno));
+  if (pid == 0) launch.become(ends);
+  return Spawned{pid};
 }
 
 }  // namespace
@@ -124,7 +85,7 @@ struct Launch {
 struct ProcessRunner::Impl {
   struct Child {
     pid_t pid = -1;
-    int pidfd = -1, in = -1, out = -1, err = -1;
+    int pidfd = -1, in = -1, out = -1, err = -1, verdict = -1;
     bool own_group = true, reaped = false;
     std::string to_write;
     std::uint64_t output_limit = 0;
@@ -228,6 +189,11 @@ void ProcessRunner::Impl::reap(Child& child) {
   int status = 0;
   rusage usage{};
   if (::wait4(child.pid, &status, WNOHANG, &usage) != child.pid) status = SIGKILL;  // its status is lost
+  if (child.verdict >= 0) {  // of a keeper that could not speak, its own end tells
+    int told = 0;
+    if (::read(child.verdict, &told, sizeof told) == sizeof told) status = told;
+    close_fd(child.verdict);
+  }
   child.reaped = true;
   child.exit.run_time = std::chrono::duration_cast<Duration>(Clock::now() - child.started);
   child.exit.cpu_time = duration_of(usage.ru_utime) + duration_of(usage.ru_stime);
@@ -266,7 +232,7 @@ ProcessRunner::~ProcessRunner() {
     impl_->kill_tree(child);
     if (child.own_group) impl_->orphan_groups.push_back(child.pid);
     if (!child.reaped) ::waitpid(child.pid, nullptr, 0);
-    for (int* fd : {&child.pidfd, &child.in, &child.out, &child.err}) close_fd(*fd);
+    for (int* fd : {&child.pidfd, &child.in, &child.out, &child.err, &child.verdict}) close_fd(*fd);
   }
   const auto give_up_at = Clock::now() + std::chrono::seconds(1);  // one may hang in a dead mount
   for (impl_->reap_orphans(); Clock::now() < give_up_at; impl_->reap_orphans()) {
@@ -276,30 +242,31 @@ ProcessRunner::~ProcessRunner() {
   ::close(impl_->epoll);
 }
 
-Result<ProcessId> ProcessRunner::start(const ProcessRequest& request) {
-  Launch launch(request);
-  if (!launch.open_pipes()) {
+Result<ProcessId> ProcessRunner::start(const ProcessRequest& request, const Spawn& spawn) {
+  Pipes pipes;
+  if (!pipes.open(request)) {
     return failure(ErrorCode::kIo, "cannot start " + request.program + ": no pipe: " + std::strerror(errno));
   }
   const auto started = Clock::now();
-  const pid_t pid = ::fork();
-  if (pid < 0)
-    return failure(ErrorCode::kIo, "cannot start " + request.program + ": fork: " + std::strerror(errno));
-  if (pid == 0) become_child(launch);
+  const auto spawned = (spawn ? spawn : spawn_here)(request, pipes.child_ends());
+  if (!spawned) return tl::unexpected(spawned.error());
+  const pid_t pid = spawned->pid;
   if (request.own_group) ::setpgid(pid, pid);
-  close_fd(launch.status.write_end);
+  close_fd(pipes.status.write_end);
   int error = 0;
   ssize_t n = 0;
-  do n = ::read(launch.status.read_end, &error, sizeof error);
+  do n = ::read(pipes.status.read_end, &error, sizeof error);
   while (n < 0 && errno == EINTR);
   if (n == sizeof error) {
     ::waitpid(pid, nullptr, 0);
+    if (spawned->verdict >= 0) ::close(spawned->verdict);
     return failure(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
                    "cannot start " + request.program + " in " + request.cwd + ": " + std::strerror(error));
   }
   const ProcessId id{impl_->next_id++};
   auto& child = impl_->children[id];
   child.pid = pid;
+  child.verdict = spawned->verdict;
   child.own_group = request.own_group;
   child.output_limit = request.output_limit_bytes;
   child.started = started;
@@ -309,9 +276,9 @@ Result<ProcessId> ProcessRunner::start(const ProcessRequest& request) {
   FARM_CHECK(child.pidfd >= 0);
   ::fcntl(child.pidfd, F_SETFD, FD_CLOEXEC);
   impl_->watch(child.pidfd, EPOLLIN, id);
-  child.in = std::exchange(launch.in.write_end, -1);
-  child.out = std::exchange(launch.out.read_end, -1);
-  child.err = std::exchange(launch.err.read_end, -1);
+  child.in = std::exchange(pipes.in.write_end, -1);
+  child.out = std::exchange(pipes.out.read_end, -1);
+  child.err = std::exchange(pipes.err.read_end, -1);
   for (int fd : {child.in, child.out, child.err}) {
     if (fd < 0) continue;
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -369,8 +336,8 @@ std::optional<int> ProcessRunner::pid(ProcessId id) const {
   return it->second.pid;
 }
 
-Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration timeout) {
-  const auto id = start(request);
+Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration timeout, const Spawn& spawn) {
+  const auto id = start(request, spawn);
   if (!id) return tl::unexpected(id.error());
   const auto deadline = Clock::now() + timeout;
   for (;;) {

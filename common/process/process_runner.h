@@ -12,6 +12,7 @@
 #include "common/base/result.h"
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
+#include "common/process/launch.h"
 
 namespace extfarm {
 
@@ -53,8 +54,9 @@ class ProcessRunner {
   ProcessRunner& operator=(const ProcessRunner&) = delete;
 
   // Own process group, default signal handlers and mask, no inherited
-  // descriptors but 0, 1, 2.  Errors: kNotFound, kIo with what failed.
-  Result<ProcessId> start(const ProcessRequest&);
+  // descriptors but 0, 1, 2.  `spawn`: how the child is made, if not by fork.
+  // Errors: kNotFound, kIo with what failed; those of `spawn`.
+  Result<ProcessId> start(const ProcessRequest&, const Spawn& spawn = {});
   // TERM to the group now, KILL after `grace`.  Unknown ids are ignored.
   void stop(ProcessId, Duration grace);
   // Readable whenever take_exits may return something or output waits.
@@ -67,7 +69,7 @@ class ProcessRunner {
   // OS pid of a running process.
   std::optional<int> pid(ProcessId) const;
   // Starts, waits, returns: for short probes only.  `timeout` kills it.
-  Result<ProcessExit> run(const ProcessRequest&, Duration timeout);
+  Result<ProcessExit> run(const ProcessRequest&, Duration timeout, const Spawn& spawn = {});
 
  private:
   struct Impl;

@@ -14,8 +14,10 @@
 #include "common/compiler/toolchain_probe.h"
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
+#include "worker/execution/attempt.h"
 #include "worker/execution/command_preparation.h"
 #include "worker/execution/direct_mode.h"
+#include "worker/execution/fork_server.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
@@ -34,27 +36,12 @@ constexpr Duration kLastMoment = std::chrono::seconds(2);
 }  // namespace
 
 struct Executor::Impl {
-  enum class State { kWaitingForInputs, kRunning, kListing, kFinished };
-  struct Attempt {
-    Action action;
-    State state = State::kWaitingForInputs;
-    std::string folder, temporary;
-    std::string program;  // resolved
-    std::unique_ptr<PrivateView> view, listing_view;
-    PreparedCommand command;
-    std::optional<ProcessId> process;
-    ProcessExit exit;
-    std::vector<CollectedOutput> outputs;
-    std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
-    std::set<std::string> asked;
-    Timestamp started;
-    std::vector<RedirectedOutput> redirected;  // direct mode only
-    std::optional<std::string> listing;        // what the listing run printed
-  };
+  using State = Attempt::State;
 
   Impl(ExecutorSettings s, const Clock& c)
       : settings(std::move(s)), scratch(settings.scratch), clock(c), digests(filesystem), probe(runner, digests) {}
 
+  Result<void> begin_views();
   void begin(const AttemptKey&, Attempt&);
   std::optional<Outcome> refusal(Attempt&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
@@ -62,12 +49,11 @@ struct Executor::Impl {
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
   void conclude(const AttemptKey&, Attempt&);
-  Result<void> collect(Attempt&);
-  Result<void> attest(const Attempt&, Attestation&);
   void finish(const AttemptKey&, Attempt&, Outcome);
   void fail(const AttemptKey&, Attempt&, OutcomeClass, const std::string& reason);
 
   ExecutorSettings settings;
+  std::unique_ptr<ForkServer> fork_server;  // private mode only; started while this process is small
   ScratchFolder scratch;
   const Clock& clock;
   PosixFilesystem filesystem;
@@ -89,10 +75,17 @@ Executor::Executor(ExecutorSettings settings, const Clock& clock)
   if (i.settings.force_direct) {
     i.mode = ViewMode::kDirect;
     i.mode_reason = "asked for with --view direct";
-  } else if (const auto possible = PrivateView::probe(i.scratch.path()); !possible) {
+  } else if (const auto possible = i.begin_views(); !possible) {
     i.mode = ViewMode::kDirect;
     i.mode_reason = possible.error().message;
   }
+}
+
+Result<void> Executor::Impl::begin_views() {
+  auto server = ForkServer::start();
+  if (!server) return tl::unexpected(server.error());
+  fork_server = std::move(*server);
+  return probe_views(*fork_server, runner, scratch.path());
 }
 
 Executor::~Executor() {
@@ -247,8 +240,13 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   request.dies_with_parent = true;
   request.stdin_bytes = attempt.action.stdin_bytes;
   const auto& view = attempt.listing_view ? attempt.listing_view : attempt.view;
-  if (view) request.before_exec = [entered = view.get()] { return entered->enter(); };
-  const auto started = runner.start(request);
+  Spawn spawn;
+  if (view) {
+    spawn = [&](const ProcessRequest& asked, const ChildEnds& ends) {
+      return fork_server->spawn(asked, view->plan(), ends);
+    };
+  }
+  const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
   attempt.process = *started;
   processes[*started] = key;
@@ -283,61 +281,8 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
   run(key, attempt, command.listing_argv);
 }
 
-Result<void> Executor::Impl::collect(Attempt& attempt) {
-  if (attempt.view) {
-    auto outputs = collect_outputs(attempt.view->roots());
-    if (!outputs) return tl::unexpected(outputs.error());
-    for (auto& output : *outputs) {
-      if (!attempt.supplied.contains(output.attested.path)) attempt.outputs.push_back(std::move(output));
-    }
-  }
-  for (const auto& redirected : attempt.redirected) {
-    if (!fs::exists(redirected.stored_at)) continue;
-    auto output = collect_file(redirected.stored_at, redirected.path);
-    if (!output) return tl::unexpected(output.error());
-    attempt.outputs.push_back(std::move(*output));
-  }
-  return {};
-}
-
-Result<void> Executor::Impl::attest(const Attempt& attempt, Attestation& attestation) {
-  std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
-  for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
-  if (attempt.exit.exit_code != 0) {
-    // It lists nothing; but that a source was not here must not pass for the user's error.
-    for (const auto& path : attempt.action.inputs) {
-      if (!settled.contains(path)) attestation.inputs.push_back({path, digests.digest(path).value_or(Digest{})});
-    }
-    return {};
-  }
-  const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
-  if (!inputs) return tl::unexpected(inputs.error());
-  for (const auto& path : inputs->read) {
-    if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
-    if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
-  }
-  for (const auto& path : inputs->missed) {
-    if (!settled.contains(path) && !filesystem.stat(path)) attestation.inputs.push_back({path, Digest{}});
-  }
-  return {};
-}
-
 void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
-  const auto& exit = attempt.exit;
-  Outcome outcome;
-  outcome.exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
-  outcome.run_time = exit.run_time;
-  outcome.cpu_time = exit.cpu_time;
-  outcome.peak_memory_bytes = exit.peak_memory_bytes;
-  outcome.stdout_bytes = exit.stdout_bytes;
-  outcome.stderr_bytes = exit.stderr_bytes;
-  outcome.outcome_class = verdict_on(exit).outcome_class;
-  if (const auto attested = attest(attempt, outcome.attestation); !attested) {
-    outcome.outcome_class = OutcomeClass::kInfrastructure;
-    outcome.reason = attested.error().message;
-  }
-  for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
-  finish(key, attempt, std::move(outcome));
+  finish(key, attempt, outcome_of(attempt, filesystem, digests));
 }
 
 void Executor::forget(const AttemptKey& key) {

@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,12 +15,14 @@
 #include <sstream>
 
 #include "worker/execution/confinement.h"
-#include "worker/execution/process_cage.h"
+#include "worker/execution/fork_server.h"
 
 namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr Duration kLongestProbe = std::chrono::seconds(10);
 
 bool lies_below(const std::string& path, const std::string& folder) {
   if (folder == "/") return true;
@@ -36,14 +36,6 @@ std::vector<std::string> outermost(std::vector<std::string> roots) {
     if (out.empty() || !lies_below(root, out.back())) out.push_back(root);
   }
   return out;
-}
-
-bool write_file(const char* path, const std::string& text) {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(fd);
-  return ok;
 }
 
 // Overlay options escape ',' ':' and '\'.
@@ -116,15 +108,11 @@ int mount_overlay(const std::string& root, const std::string& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std::string>& roots,
-                                                          const std::string& scratch,
-                                                          const std::vector<std::string>& written_folders) {
-  std::unique_ptr<PrivateView> view(new PrivateView);
-  view->scratch_ = scratch;
-  view->needs_user_namespace_ = ::geteuid() != 0;
-  const auto uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
-  view->uid_map_ = uid + " " + uid + " 1";
-  view->gid_map_ = gid + " " + gid + " 1";
+Result<PrivateView> PrivateView::prepare(const std::vector<std::string>& roots, const std::string& scratch,
+                                         const std::vector<std::string>& written_folders) {
+  PrivateView view;
+  view.plan_.scratch = scratch;
+  const char* as_user = ::geteuid() != 0 ? ",userxattr" : "";
   const auto points = mount_points();
   for (const auto& root : outermost(roots)) {
     if (lies_below(scratch, root)) {
@@ -138,7 +126,7 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
           "the folder " + root + " is not there on this worker; is the shared filesystem mounted?");
     }
     if (auto one = check_one_filesystem(root, points); !one) return tl::unexpected(one.error());
-    const std::string number = std::to_string(view->roots_.size());
+    const std::string number = std::to_string(view.roots_.size());
     ViewRoot made{root, scratch + "/upper" + number, scratch + "/work" + number};
     if (::mkdir(made.upper.c_str(), 0700) != 0 || ::mkdir(made.work.c_str(), 0700) != 0) {
       return failure(ErrorCode::kIo, "cannot make " + made.upper + ": " + std::strerror(errno));
@@ -147,73 +135,60 @@ Result<std::unique_ptr<PrivateView>> PrivateView::prepare(const std::vector<std:
     for (const auto& folder : written_folders) {
       if (lies_below(folder, root)) premake(made, folder);
     }
-    view->options_.push_back("lowerdir=" + escaped(root) + ",upperdir=" + escaped(made.upper) + ",workdir=" +
-                             escaped(made.work) + (view->needs_user_namespace_ ? ",userxattr" : ""));
-    view->roots_.push_back(std::move(made));
+    view.plan_.overlays.emplace_back(root, "lowerdir=" + escaped(root) + ",upperdir=" + escaped(made.upper) +
+                                               ",workdir=" + escaped(made.work) + as_user);
+    view.roots_.push_back(std::move(made));
   }
   return view;
 }
 
-int PrivateView::enter() const {
-  const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | (needs_user_namespace_ ? CLONE_NEWUSER : 0);
-  if (::unshare(flags) != 0) return errno;
-  if (needs_user_namespace_) {
-    if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", uid_map_) ||
-        !write_file("/proc/self/gid_map", gid_map_)) {
-      return errno;
-    }
-  }
+int enter_view(const ViewPlan& plan) {
+  const bool as_root = ::geteuid() == 0;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
-  for (std::size_t i = 0; i < roots_.size(); ++i) {
-    if (const int error = mount_overlay(roots_[i].root, options_[i]); error != 0) return error;
+  for (const auto& [root, options] : plan.overlays) {
+    if (const int error = mount_overlay(root, options); error != 0) return error;
   }
-  if (::mount(scratch_.c_str(), scratch_.c_str(), nullptr, MS_BIND, nullptr) != 0) return errno;
-  if (!needs_user_namespace_) {
+  const char* scratch = plan.scratch.c_str();
+  if (::mount(scratch, scratch, nullptr, MS_BIND, nullptr) != 0) return errno;
+  if (as_root) {
     if (const int error = keep_harmless_devices(); error != 0) return error;
   }
-  if (const int error = close_all_mounts(!needs_user_namespace_); error != 0) return error;
+  if (const int error = close_all_mounts(as_root); error != 0) return error;
   // Writable again: the views and the scratch folder.
   mount_attr writable{};
   writable.attr_clr = MOUNT_ATTR_RDONLY;
-  for (const auto& root : roots_) {
-    if (::syscall(SYS_mount_setattr, AT_FDCWD, root.root.c_str(), 0, &writable, sizeof writable) != 0)
-      return errno;
+  for (const auto& [root, options] : plan.overlays) {
+    if (::syscall(SYS_mount_setattr, AT_FDCWD, root.c_str(), 0, &writable, sizeof writable) != 0) return errno;
   }
-  if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch_.c_str(), 0, &writable, sizeof writable) != 0)
-    return errno;
-  if (const int error = give_up_powers(); error != 0) return error;
-  return enter_process_cage();
+  if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch, 0, &writable, sizeof writable) != 0) return errno;
+  return give_up_powers();
 }
 
-Result<void> PrivateView::probe(const std::string& scratch) {
-  const std::string folder = scratch + "/probe", root = folder + "-root";
+Result<void> probe_views(ForkServer& server, ProcessRunner& runner, const std::string& scratch) {
+  const std::string folder = scratch + "/probe", root = folder + "-root", file = root + "/written";
   std::error_code ignored;
   fs::create_directories(folder, ignored);
   fs::create_directories(root, ignored);
-  auto view = prepare({root}, folder, {root});
-  Result<void> result = {};
-  if (!view) {
-    result = tl::unexpected(view.error());
-  } else {
-    const std::string file = root + "/written";
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      const int error = (*view)->enter();
-      const int fd = error == 0 ? ::open(file.c_str(), O_CREAT | O_WRONLY, 0600) : -1;
-      ::_exit(error != 0 ? error : fd < 0 ? errno : 0);
-    }
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      result =
-          failure(ErrorCode::kUnavailable, std::string("this machine refuses private views (") +
-                                               std::strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EIO) +
-                                               "); allow user namespaces and overlayfs in them");
-    } else if (::access((folder + "/upper0/written").c_str(), F_OK) != 0 ||
-               ::access(file.c_str(), F_OK) == 0) {
-      result = failure(ErrorCode::kUnavailable, "a private view let a write through");
-    }
-  }
+  const auto try_it = [&]() -> Result<void> {
+    const auto view = PrivateView::prepare({root}, folder, {root});
+    if (!view) return tl::unexpected(view.error());
+    ProcessRequest request;
+    request.program = "/bin/sh";
+    request.argv = {"sh", "-c", ": > \"$0\"", file};
+    request.cwd = "/";
+    const auto ended = runner.run(request, kLongestProbe, [&](const ProcessRequest& asked, const ChildEnds& ends) {
+      return server.spawn(asked, view->plan(), ends);
+    });
+    if (!ended)
+      return failure(ErrorCode::kUnavailable, "this machine refuses private views (" + ended.error().message +
+                                                  "); allow user namespaces and overlayfs in them");
+    if (::access((view->roots()[0].upper + "/written").c_str(), F_OK) == 0 && ::access(file.c_str(), F_OK) != 0)
+      return {};
+    return failure(ErrorCode::kUnavailable, ended->exit_code != 0 ? "nothing can be written in a private view: " +
+                                                                        ended->stderr_bytes
+                                                                  : "a private view let a write through");
+  };
+  const auto result = try_it();
   fs::remove_all(folder, ignored);
   fs::remove_all(root, ignored);
   return result;

@@ -3,8 +3,8 @@
 // no network.  Knows namespaces and overlayfs, nothing of compilers.
 #pragma once
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -17,29 +17,35 @@ struct ViewRoot {
   std::string work;
 };
 
-// Prepared before fork; enter() runs in the child between fork and exec and
-// only makes system calls.
+// All that entering a view takes.
+struct ViewPlan {
+  std::vector<std::pair<std::string, std::string>> overlays;  // root, mount options
+  std::string scratch;                                        // stays writable
+};
+
+// For the first process of its own mount, IPC and PID namespaces, before it
+// starts the command: closes everything but the views, and gives up its powers.
+// 0, or the errno of the step that failed.
+int enter_view(const ViewPlan&);
+
 class PrivateView {
  public:
   // Makes the upper and work folders.  Roots nested in others are dropped.
   // Errors: kRefused for a root that contains the scratch folder; kIo.
-  static Result<std::unique_ptr<PrivateView>> prepare(const std::vector<std::string>& roots,
-                                                      const std::string& scratch,
-                                                      const std::vector<std::string>& written_folders);
+  static Result<PrivateView> prepare(const std::vector<std::string>& roots, const std::string& scratch,
+                                     const std::vector<std::string>& written_folders);
   const std::vector<ViewRoot>& roots() const { return roots_; }
-  // 0, or the errno of the step that failed.
-  int enter() const;
-
-  // Whether this process may make such views; the reason when not.
-  static Result<void> probe(const std::string& scratch);
+  const ViewPlan& plan() const { return plan_; }
 
  private:
   PrivateView() = default;
   std::vector<ViewRoot> roots_;
-  std::vector<std::string> options_;  // of the overlay mounts
-  std::string scratch_;
-  std::string uid_map_, gid_map_;
-  bool needs_user_namespace_ = false;
+  ViewPlan plan_;
 };
+
+class ForkServer;
+class ProcessRunner;
+// Whether this process may make such views; the reason when not.
+Result<void> probe_views(ForkServer&, ProcessRunner&, const std::string& scratch);
 
 }  // namespace extfarm

@@ -1,10 +1,16 @@
 #include "worker/execution/scratch_folder.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -41,7 +47,35 @@ void remove_abandoned(const std::string& parent) {
   }
 }
 
+constexpr const char* kInMemory = "/dev/shm";
+constexpr std::uint64_t kBytesPerSlot = 1ull << 30;
+
+// For other users than root the views keep their marks in user attributes,
+// which tmpfs has since Linux 6.6.
+bool takes_marks(const std::string& folder) {
+  if (::geteuid() == 0) return true;
+  std::string name = folder + "/extfarm-XXXXXX";
+  const int fd = ::mkstemp(name.data());
+  if (fd < 0) return false;
+  const bool taken = ::fsetxattr(fd, "user.extfarm", "1", 1, 0) == 0;
+  ::unlink(name.c_str());
+  ::close(fd);
+  return taken;
+}
+
+bool is_fit(const char* folder, unsigned slots) {
+  struct statfs kind {};
+  struct statvfs space {};
+  if (::statfs(folder, &kind) != 0 || ::statvfs(folder, &space) != 0) return false;
+  return kind.f_type == TMPFS_MAGIC && (space.f_flag & (ST_NOEXEC | ST_RDONLY)) == 0 &&
+         std::uint64_t{space.f_bavail} * space.f_frsize >= slots * kBytesPerSlot && takes_marks(folder);
+}
+
 }  // namespace
+
+std::string default_scratch(unsigned slots) {
+  return (is_fit(kInMemory, slots) ? std::string(kInMemory) : "/var/tmp") + "/extfarm-" + std::to_string(::getuid());
+}
 
 ScratchFolder::ScratchFolder(std::string path) : path_(std::move(path)) {
   std::error_code failed;

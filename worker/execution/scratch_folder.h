@@ -6,6 +6,11 @@
 
 namespace extfarm {
 
+// Where a worker's scratch folder is when nobody says: in memory (/dev/shm),
+// where that takes private views and has a GiB for each slot, else in /var/tmp.
+// On a disk each view costs a millisecond or more for what it makes and removes.
+std::string default_scratch(unsigned slots);
+
 class ScratchFolder {
  public:
   // Makes the folder (0700) when absent, and removes those beside it that

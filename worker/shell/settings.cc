@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "worker/execution/scratch_folder.h"
+
 namespace extfarm {
 namespace {
 
@@ -42,7 +44,6 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   WorkerSettings settings;
   settings.rendezvous = default_rendezvous();
   settings.key_folder = home_folder() + "/.extfarm";
-  settings.scratch = "/var/tmp/extfarm-" + std::to_string(::getuid());
   double idle_seconds = 0;
   std::string slots = "auto", memory = "auto", view = "auto";
   bool version = false;
@@ -67,8 +68,9 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
                  "Compiles may write (privately) only below this folder; may be repeated; default: anywhere");
   app.add_option("--trust", settings.trusted,
                  "Run compilers below this folder; may be repeated; default: /usr, /opt");
-  app.add_option("--scratch", settings.scratch, "Local folder for private views; not on a network filesystem")
-      ->capture_default_str();
+  app.add_option("--scratch", settings.scratch,
+                 "Local folder for private views; not on a network filesystem; default: in /dev/shm if that has a GiB\n"
+                 "for each slot, else in /var/tmp");
   app.add_option("--key-folder", settings.key_folder, "Folder of worker.key and authorized_keys")
       ->capture_default_str();
   app.add_option("--tools", settings.tools,
@@ -104,6 +106,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   } else {
     settings.slots = count_slots();
   }
+  if (settings.scratch.empty()) settings.scratch = default_scratch(settings.slots);
   if (memory != "auto") {
     char* end = nullptr;
     const double gib = std::strtod(memory.c_str(), &end);

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "attempt_fixture.h"
+#include "common/process/process_tree.h"
 
 namespace extfarm {
 namespace {
@@ -136,9 +137,24 @@ TEST_F(ViewConfinement, AForgottenProcessThatLeftItsGroupDiesToo) {
   }));
 }
 
+TEST_F(ViewConfinement, AForkServerThatSomebodyKilledIsReplaced) {
+  const auto children = descendants_of(::getpid());
+  ASSERT_EQ(children.size(), 1u);
+  ASSERT_EQ(::kill(children[0], SIGKILL), 0);
+  const auto outcome = run(script("echo still > here"));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
+  EXPECT_EQ(output(outcome, "here"), "still\n");
+}
+
+TEST_F(ViewConfinement, TheCommandsOwnEndIsToldNotItsKeepers) {
+  EXPECT_EQ(run(script("exit 7")).exit_code, 7);
+  EXPECT_NE(run(script("kill -SEGV $$")).reason.find("signal 11"), std::string::npos);
+}
+
 TEST_F(ViewConfinement, AWorkerThatIsKilledLeavesNoProcess) {
   const pid_t worker = ::fork();
   if (worker == 0) {
+    restart(false);  // what it starts shall be its children
     executor_->start(key_, script(kLeavesItsGroup));
     for (;;) ::pause();
   }
@@ -154,20 +170,6 @@ TEST_F(ViewConfinement, ACommandEndsByTheSignalThatKilledIt) {
   EXPECT_EQ(outcome.outcome_class, OutcomeClass::kInfrastructure);
   EXPECT_NE(outcome.reason.find("signal 11"), std::string::npos) << outcome.reason;
   EXPECT_EQ(run(script("exit 139")).exit_code, 139);
-}
-
-TEST_F(ViewConfinement, CostOfTheView) {
-  const auto timed = [&] {
-    std::vector<double> costs;
-    for (int i = 0; i < 30; ++i) {
-      const auto start = clock_.now();
-      EXPECT_EQ(run(script("true")).outcome_class, OutcomeClass::kSucceeded);
-      costs.push_back(seconds(clock_.now() - start) * 1000);
-    }
-    std::sort(costs.begin(), costs.end());
-    return costs[costs.size() / 2];
-  };
-  std::printf("[ figure   ] one trivial action in the private view: %.2f ms (median of 30)\n", timed());
 }
 
 }  // namespace

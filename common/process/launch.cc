@@ -1,0 +1,58 @@
+#include "common/process/launch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/process/process_runner.h"
+
+namespace extfarm {
+
+Launch::Launch(const ProcessRequest& request) : request_(request), parent_(::getpid()) {
+  for (const auto& word : request.argv) argv_.push_back(const_cast<char*>(word.c_str()));
+  argv_.push_back(nullptr);
+  for (const auto& [name, value] : request.environment) environment_.push_back(name + "=" + value);
+  for (auto& entry : environment_) envp_.push_back(entry.data());
+  envp_.push_back(nullptr);
+}
+
+void Launch::become(const ChildEnds& ends) const {
+  const auto give_up = [&](int error) {
+    [[maybe_unused]] const auto written = ::write(ends.status, &error, sizeof error);
+    ::_exit(127);
+  };
+  if (request_.own_group) ::setpgid(0, 0);
+  if (request_.dies_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent_) ::_exit(127);  // it ended before the line above
+  }
+  for (int signal = 1; signal < 65; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (request_.capture_output) {
+    const int input = ends.in >= 0 ? ends.in : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (::dup2(input, 0) < 0 || ::dup2(ends.out, 1) < 0 || ::dup2(ends.err, 2) < 0) give_up(errno);
+  }
+  // The status pipe closes by itself at exec and tells the parent that it succeeded.
+  ::syscall(SYS_close_range, 3u, static_cast<unsigned>(ends.status) - 1, 0u);
+  ::syscall(SYS_close_range, static_cast<unsigned>(ends.status) + 1, ~0u, 0u);
+  if (request_.memory_limit_bytes != 0) {
+    const rlimit limit{request_.memory_limit_bytes, request_.memory_limit_bytes};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(errno);
+  }
+  if (request_.before_exec) {
+    if (const int error = request_.before_exec(); error != 0) give_up(error);
+  }
+  if (!request_.cwd.empty() && ::chdir(request_.cwd.c_str()) != 0) give_up(errno);
+  ::execve(request_.program.c_str(), argv_.data(), envp_.data());
+  give_up(errno);
+  ::_exit(127);
+}
+
+}  // namespace extfarm

@@ -1,0 +1,72 @@
+#include "worker/execution/attempt.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "worker/execution/trust.h"
+#include "worker/execution/verdict_on_exit.h"
+
+namespace extfarm {
+namespace {
+
+Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests,
+                    Attestation& attestation) {
+  std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
+  for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
+  if (attempt.exit.exit_code != 0) {
+    // It lists nothing; but that a source was not here must not pass for the user's error.
+    for (const auto& path : attempt.action.inputs) {
+      if (!settled.contains(path)) attestation.inputs.push_back({path, digests.digest(path).value_or(Digest{})});
+    }
+    return {};
+  }
+  const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
+  if (!inputs) return tl::unexpected(inputs.error());
+  for (const auto& path : inputs->read) {
+    if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
+    if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
+  }
+  for (const auto& path : inputs->missed) {
+    if (!settled.contains(path) && !filesystem.stat(path)) attestation.inputs.push_back({path, Digest{}});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> collect(Attempt& attempt) {
+  if (attempt.view) {
+    auto outputs = collect_outputs(attempt.view->roots());
+    if (!outputs) return tl::unexpected(outputs.error());
+    for (auto& output : *outputs) {
+      if (!attempt.supplied.contains(output.attested.path)) attempt.outputs.push_back(std::move(output));
+    }
+  }
+  for (const auto& redirected : attempt.redirected) {
+    if (!std::filesystem::exists(redirected.stored_at)) continue;
+    auto output = collect_file(redirected.stored_at, redirected.path);
+    if (!output) return tl::unexpected(output.error());
+    attempt.outputs.push_back(std::move(*output));
+  }
+  return {};
+}
+
+Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests) {
+  const auto& exit = attempt.exit;
+  Outcome outcome;
+  outcome.exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+  outcome.run_time = exit.run_time;
+  outcome.cpu_time = exit.cpu_time;
+  outcome.peak_memory_bytes = exit.peak_memory_bytes;
+  outcome.stdout_bytes = exit.stdout_bytes;
+  outcome.stderr_bytes = exit.stderr_bytes;
+  outcome.outcome_class = verdict_on(exit).outcome_class;
+  if (const auto attested = attest(attempt, filesystem, digests, outcome.attestation); !attested) {
+    outcome.outcome_class = OutcomeClass::kInfrastructure;
+    outcome.reason = attested.error().message;
+  }
+  for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);
+  return outcome;
+}
+
+}  // namespace extfarm

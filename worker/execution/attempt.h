@@ -1,0 +1,47 @@
+// One attempt on its way: what was asked for, where it runs, what it left, and
+// what is told of it in the end.  Starts nothing.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/strong_id.h"
+#include "common/base/timestamp.h"
+#include "common/model/action.h"
+#include "common/model/outcome.h"
+#include "common/process/process_runner.h"
+#include "common/system/filesystem.h"
+#include "worker/execution/command_preparation.h"
+#include "worker/execution/direct_mode.h"
+#include "worker/execution/output_collection.h"
+#include "worker/execution/private_view.h"
+
+namespace extfarm {
+
+struct Attempt {
+  enum class State { kWaitingForInputs, kRunning, kListing, kFinished };
+
+  Action action;
+  State state = State::kWaitingForInputs;
+  std::string folder, temporary;
+  std::string program;  // resolved
+  std::optional<PrivateView> view, listing_view;
+  PreparedCommand command;
+  std::optional<ProcessId> process;
+  ProcessExit exit;
+  std::vector<CollectedOutput> outputs;
+  std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
+  std::set<std::string> asked;
+  Timestamp started;
+  std::vector<RedirectedOutput> redirected;  // direct mode only
+  std::optional<std::string> listing;        // what the listing run printed
+};
+
+// After the command's end: finds what it wrote.  Errors: kIo.
+Result<void> collect(Attempt&);
+// After collect(): how it ended, what it read and what it wrote.
+Outcome outcome_of(const Attempt&, const Filesystem&, DigestCache&);
+
+}  // namespace extfarm

@@ -1,0 +1,37 @@
+// A small process that starts commands in private views for a large one: a copy
+// of it costs little, and what all views have in common (no network; for other
+// users than root, a user namespace) it has made once.  The commands become
+// children of the caller.
+#pragma once
+
+#include <memory>
+
+#include "common/base/result.h"
+#include "common/process/process_runner.h"
+#include "worker/execution/private_view.h"
+
+namespace extfarm {
+
+class ForkServer {
+ public:
+  // Best called early: the server is a copy of this process as it is now.  Ends
+  // with this object, or with this process.  Errors: kUnavailable.
+  static Result<std::unique_ptr<ForkServer>> start();
+  ~ForkServer();
+  ForkServer(const ForkServer&) = delete;
+  ForkServer& operator=(const ForkServer&) = delete;
+
+  // For ProcessRunner: the command in the view, as the only tenant of a process
+  // tree of its own.  Errors: kIo; one that is dead is replaced first.
+  Result<Spawned> spawn(const ProcessRequest&, const ViewPlan&, const ChildEnds&);
+
+ private:
+  ForkServer() = default;
+  Result<void> begin();
+  void end();
+  bool send(const std::string& message, const ChildEnds&, int verdict);
+
+  int pid_ = -1, socket_ = -1;
+};
+
+}  // namespace extfarm
