@@ -46,10 +46,23 @@ bool ByteSource::refill() {
     if (count < 0) fail("read", errno);
     return false;
   }
-  base_ += static_cast<std::size_t>(end_ - chunk_.data());
+  base_ += static_cast<std::uint64_t>(end_ - chunk_.data());
   cursor_ = counted_ = chunk_.data();
   end_ = cursor_ + count;
   return true;
+}
+
+void ByteSource::seek(std::uint64_t offset, std::size_t line) {
+  if (offset >= base_ && offset <= base_ + static_cast<std::uint64_t>(end_ - chunk_.data())) {
+    cursor_ = counted_ = chunk_.data() + (offset - base_);
+  } else if (::lseek(descriptor_, static_cast<off_t>(offset), SEEK_SET) < 0) {
+    fail("read", errno);
+  } else {
+    base_ = offset;
+    cursor_ = end_ = counted_ = chunk_.data();
+  }
+  line_ = line;
+  line_start_ = mark_ = offset;
 }
 
 void ByteSource::count_lines_before(const char* where) {
@@ -57,7 +70,7 @@ void ByteSource::count_lines_before(const char* where) {
     const char* newline = std::find(counted_, where, '\n');
     if (newline != where) {
       ++line_;
-      line_start_ = base_ + static_cast<std::size_t>(newline + 1 - chunk_.data());
+      line_start_ = base_ + static_cast<std::uint64_t>(newline + 1 - chunk_.data());
       ++newline;
     }
     counted_ = newline;
@@ -67,8 +80,8 @@ void ByteSource::count_lines_before(const char* where) {
 Place ByteSource::place(std::size_t back) {
   const auto read_count = static_cast<std::size_t>(cursor_ - chunk_.data());
   if (read_count > back + 1) count_lines_before(cursor_ - back - 1);
-  const std::size_t after = offset() - std::min(back, offset());
-  return Place{line_, after > line_start_ ? after - line_start_ : 1};
+  const std::uint64_t after = offset() - std::min<std::uint64_t>(back, offset());
+  return Place{line_, static_cast<std::size_t>(after > line_start_ ? after - line_start_ : 1)};
 }
 
 }  // namespace extfarm::manifest

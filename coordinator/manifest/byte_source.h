@@ -1,8 +1,9 @@
-// Reads a file once, front to back, in chunks, and knows the line and column of
+// Reads a file front to back, in chunks, and knows the line and column of
 // the byte read last.  Knows nothing of what the bytes mean.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -25,12 +26,17 @@ class ByteSource {
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
 
+  const std::string& path() const { return path_; }
   bool exhausted() { return cursor_ == end_ && !refill(); }
   char current() const { return *cursor_; }  // only when not exhausted
   void advance() { ++cursor_; }
 
   // Of the byte `back` before the one read last.
   Place place(std::size_t back = 0);
+  // Of the byte read next.
+  std::uint64_t offset() const { return base_ + static_cast<std::uint64_t>(cursor_ - chunk_.data()); }
+  // Goes on at `offset`, which lies in line `line`; the file must not be a pipe.
+  void seek(std::uint64_t offset, std::size_t line);
   // What was read so far is done with: bytes count anew towards the limit.
   void mark() { mark_ = offset(); }
   // More bytes than an action may take were read since the last mark(); the
@@ -43,7 +49,6 @@ class ByteSource {
   static constexpr std::size_t kLimitBytes = std::size_t{16} << 20;
 
  private:
-  std::size_t offset() const { return base_ + static_cast<std::size_t>(cursor_ - chunk_.data()); }
   bool refill();
   void count_lines_before(const char* where);
   void fail(const char* attempted, int error_number);
@@ -52,9 +57,9 @@ class ByteSource {
   int descriptor_ = -1;
   std::vector<char> chunk_;
   const char *cursor_, *end_, *counted_;  // lines are counted up to `counted_`
-  std::size_t base_ = 0;                  // offset of the chunk in the file
-  std::size_t line_ = 1, line_start_ = 0;
-  std::size_t mark_ = 0;
+  std::uint64_t base_ = 0;                // offset of the chunk in the file
+  std::size_t line_ = 1;
+  std::uint64_t line_start_ = 0, mark_ = 0;
   bool limit_exceeded_ = false;
   std::optional<Error> error_;
 };

@@ -1,7 +1,9 @@
 #include "coordinator/manifest/compilation_database.h"
 
-#include <map>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "common/model/byte_strings.h"
@@ -37,15 +39,7 @@ struct Draft {
   }
 };
 
-bool is_utf8(const std::string& bytes) { return bytes_to(bytes).is_string(); }
-
-}  // namespace
-
-Result<void> read_compilation_database(const std::string& path, const TakeStep& take) {
-  const auto folder = folder_of(path);
-  if (!folder) return tl::unexpected(folder.error());
-  const Header header{*folder, false, {}};
-  Draft draft;
+Shape shape_of(Draft& draft, const Header& header) {
   Shape shape;
   shape.record = {{.name = "directory", .target = &draft.directory, .required = true, .never_empty = true},
                   {.name = "file", .target = &draft.file, .required = true, .never_empty = true},
@@ -58,34 +52,62 @@ Result<void> read_compilation_database(const std::string& path, const TakeStep& 
   shape.if_not_json =
       "a compilation database is clang's compile_commands.json (a manifest goes with --manifest)";
   shape.top_is_read = [] { return Result<void>{}; };
-  shape.begin_record = [&](std::size_t number, Place place) {
+  shape.begin_record = [&draft](const RecordPlace& place) {
     draft = Draft{};
-    draft.step.number = number;
-    draft.step.line = place.line;
+    draft.step.place = place;
   };
-  shape.end_record = [&] { return draft.finish(header); };
+  shape.end_record = [&draft, &header] { return draft.finish(header); };
+  return shape;
+}
+
+bool is_utf8(const std::string& bytes) { return bytes_to(bytes).is_string(); }
+
+}  // namespace
+
+Result<void> read_compilation_database(const std::string& path, const TakeStep& take) {
+  const auto folder = folder_of(path);
+  if (!folder) return tl::unexpected(folder.error());
+  const Header header{*folder, false, {}};
+  Draft draft;
+  Shape shape = shape_of(draft, header);
   shape.take_record = [&] { return take(header, std::move(draft.step)); };
   return read_records(path, std::move(shape));
 }
 
-std::string compilation_database(const std::vector<CompilationEntry>& entries) {
-  std::map<std::pair<std::string, std::string>, const CompilationEntry*> sorted;  // by output, source
-  for (const auto& entry : entries) {
-    auto output = absolute_normal(entry.output, entry.cwd), source = absolute_normal(entry.source, entry.cwd);
-    if (is_utf8(output) && is_utf8(source) && is_utf8(entry.cwd))
-      sorted[{std::move(output), std::move(source)}] = &entry;
+Result<Step> read_compilation_database_step(ByteSource& source, const Header& header, const RecordPlace& place) {
+  Draft draft;
+  Shape shape = shape_of(draft, header);
+  shape.take_record = [] { return Result<void>{}; };
+  if (auto read = read_record(source, place, std::move(shape)); !read) return tl::unexpected(read.error());
+  return std::move(draft.step);
+}
+
+std::string compilation_line(const CompilationEntry& entry) {
+  if (!is_utf8(entry.output) || !is_utf8(entry.source) || !is_utf8(entry.cwd)) return {};
+  nlohmann::ordered_json line;
+  line["directory"] = entry.cwd;
+  line["arguments"] = entry.argv;
+  line["file"] = entry.source;
+  line["output"] = entry.output;
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Result<void> for_each_compilation_line(const CompilationEntries& entries,
+                                       const std::function<void(const std::string&)>& take) {
+  std::vector<std::uint32_t> order(entries.count);
+  std::iota(order.begin(), order.end(), 0u);
+  const auto key = [&](std::uint32_t at) {
+    const auto names = entries.names(at);
+    return std::make_tuple(names.output, names.source);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i + 1 < order.size() && key(order[i]) == key(order[i + 1])) continue;
+    const auto entry = entries.entry(order[i]);
+    if (!entry) return tl::unexpected(entry.error());
+    if (const auto line = compilation_line(*entry); !line.empty()) take(line);
   }
-  std::string out = "[";
-  for (const auto& [names, entry] : sorted) {
-    nlohmann::ordered_json line;
-    line["directory"] = entry->cwd;
-    line["arguments"] = entry->argv;
-    line["file"] = names.second;
-    line["output"] = names.first;
-    out += out.size() > 1 ? ",\n" : "\n";
-    out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  }
-  return out + "\n]\n";
+  return {};
 }
 
 }  // namespace extfarm::manifest

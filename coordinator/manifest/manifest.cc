@@ -45,12 +45,7 @@ struct Draft {
   }
 };
 
-}  // namespace
-
-Result<void> read_manifest(const std::string& path, const TakeStep& take) {
-  const auto folder = folder_of(path);
-  if (!folder) return tl::unexpected(folder.error());
-  Draft draft;
+Shape shape_of(Draft& draft) {
   auto& step = draft.step;
   Shape shape;
   shape.top = {
@@ -73,16 +68,34 @@ Result<void> read_manifest(const std::string& path, const TakeStep& take) {
   shape.name = &step.id;
   shape.if_not_json =
       "a manifest is described in doc/manifest.md (a compile_commands.json goes with --compdb)";
-  shape.top_is_read = [&] { return draft.finish_header(*folder); };
-  shape.begin_record = [&](std::size_t number, Place place) {
-    step = Step{};
-    step.number = number;
-    step.line = place.line;
+  shape.begin_record = [&draft](const RecordPlace& place) {
+    draft.step = Step{};
+    draft.step.place = place;
     draft.kind.clear();
   };
-  shape.end_record = [&] { return draft.finish_step(); };
-  shape.take_record = [&] { return take(draft.header, std::move(step)); };
+  shape.end_record = [&draft] { return draft.finish_step(); };
+  return shape;
+}
+
+}  // namespace
+
+Result<void> read_manifest(const std::string& path, const TakeStep& take) {
+  const auto folder = folder_of(path);
+  if (!folder) return tl::unexpected(folder.error());
+  Draft draft;
+  Shape shape = shape_of(draft);
+  shape.top_is_read = [&] { return draft.finish_header(*folder); };
+  shape.take_record = [&] { return take(draft.header, std::move(draft.step)); };
   return read_records(path, std::move(shape));
+}
+
+Result<Step> read_manifest_step(ByteSource& source, const Header& header, const RecordPlace& place) {
+  Draft draft;
+  draft.header.cwd = header.cwd;
+  Shape shape = shape_of(draft);
+  shape.take_record = [] { return Result<void>{}; };
+  if (auto read = read_record(source, place, std::move(shape)); !read) return tl::unexpected(read.error());
+  return std::move(draft.step);
 }
 
 }  // namespace extfarm::manifest

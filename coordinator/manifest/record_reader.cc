@@ -36,6 +36,11 @@ class Events {
       : path_(path), shape_(shape), source_(source) {}
 
   std::optional<Error> error;
+  // The next value is a record.
+  void expect_record(std::size_t number) {
+    level_ = Level::kRecords;
+    number_ = number - 1;
+  }
   void fail_too_long() {
     fail("this takes more than " + std::to_string(ByteSource::kLimitBytes >> 20) +
          " MiB; have the command read a file instead");
@@ -253,7 +258,7 @@ bool Events::start_object(std::size_t) {
     source_.mark();
     record_place_ = source_.place();
     level_ = Level::kRecord;
-    shape_.begin_record(++number_, record_place_);
+    shape_.begin_record({++number_, record_place_.line, source_.offset() - 1});
     for (auto& field : shape_.record) field.seen = false;
     return true;
   }
@@ -355,6 +360,19 @@ Result<void> read_records(const std::string& path, Shape shape) {
   ByteSource source(path);
   Events events(path, shape, source);
   const bool whole = !source.error() && json::sax_parse(ByteIterator(source), ByteIterator(), &events);
+  if (source.error()) return tl::unexpected(*source.error());
+  if (source.limit_exceeded()) events.fail_too_long();
+  if (!whole) return tl::unexpected(*events.error);
+  return {};
+}
+
+Result<void> read_record(ByteSource& source, const RecordPlace& place, Shape shape) {
+  source.seek(place.offset, place.line);
+  Events events(source.path(), shape, source);
+  events.expect_record(place.number);
+  constexpr bool kNothingBehind = false;
+  const bool whole = !source.error() && json::sax_parse(ByteIterator(source), ByteIterator(), &events,
+                                                        json::input_format_t::json, kNothingBehind);
   if (source.error()) return tl::unexpected(*source.error());
   if (source.limit_exceeded()) events.fail_too_long();
   if (!whole) return tl::unexpected(*events.error);

@@ -14,6 +14,7 @@
 
 #include "common/base/result.h"
 #include "coordinator/manifest/byte_source.h"
+#include "coordinator/manifest/record_place.h"
 
 namespace extfarm::manifest {
 
@@ -45,7 +46,7 @@ struct Shape {
   // Called when all of the top that comes before the records was read.
   std::function<Result<void>()> top_is_read;
   // Called before a record is filled: forget the last one.
-  std::function<void(std::size_t number, Place)> begin_record;
+  std::function<void(const RecordPlace&)> begin_record;
   // Called with the whole record.  An error of `end_record` gets the record's
   // place in the file in front of it, one of `take_record` is returned as it is.
   std::function<Result<void>()> end_record, take_record;
@@ -56,5 +57,7 @@ struct Shape {
 // where the reading stopped: the end of the offending word, or the beginning of
 // a record that is wrong as a whole.
 Result<void> read_records(const std::string& path, Shape shape);
+// Only the record that an earlier reading of the same bytes found there.
+Result<void> read_record(ByteSource&, const RecordPlace&, Shape shape);
 
 }  // namespace extfarm::manifest

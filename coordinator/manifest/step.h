@@ -11,6 +11,7 @@
 
 #include "common/base/result.h"
 #include "common/model/action.h"
+#include "coordinator/manifest/record_place.h"
 
 namespace extfarm::manifest {
 
@@ -18,8 +19,7 @@ using Environment = std::map<std::string, std::string>;
 
 struct Step {
   std::string id;          // empty when the file gives none
-  std::size_t number = 0;  // its place in the file, from 1
-  std::size_t line = 0;    // of the file, where it begins
+  RecordPlace place;       // in the file
   ActionKind kind = ActionKind::kOther;
   bool has_kind = false;  // false: to be found from the command line
   std::string group;

@@ -1,63 +1,98 @@
 #include "coordinator/shell/compile_commands.h"
 
-#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string_view>
 #include <unordered_set>
 
-#include "coordinator/manifest/compilation_database.h"
-
 namespace extfarm {
 namespace {
 
-// The entries of a written database, which are its lines.
-std::unordered_set<std::string_view> lines_of(std::string_view text) {
-  std::unordered_set<std::string_view> lines;
-  while (!text.empty()) {
-    auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (line.ends_with(',')) line.remove_suffix(1);
-    lines.insert(line);
+using manifest::CompilationEntries;
+using manifest::CompilationEntry;
+
+// Whether the file has a line for each entry, as it would be written.
+bool has_all(const std::string& path, const CompilationEntries& wanted) {
+  std::ifstream file(path);
+  std::set<Digest> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with(',')) line.pop_back();
+    lines.insert(digest_of(line));
   }
-  return lines;
+  if (lines.size() < wanted.count) return false;
+  bool has = true;
+  const auto told = for_each_compilation_line(
+      wanted, [&](const std::string& line) { has = has && lines.contains(digest_of(line)); });
+  return told && has;
 }
 
-bool has_all_lines(std::string_view text, std::string_view wanted) {
-  const auto lines = lines_of(text);
-  for (const auto line : lines_of(wanted)) {
-    if (!lines.contains(line)) return false;
-  }
-  return true;
+// Of earlier builds: those whose source is still there and whose output is none of these.
+std::vector<CompilationEntry> kept_of(const std::string& path, const CompilationEntries& own) {
+  std::unordered_set<std::string_view> made;
+  for (std::size_t i = 0; i < own.count; ++i) made.insert(own.names(i).output);
+  std::vector<CompilationEntry> kept;
+  const auto read = manifest::read_compilation_database(path, [&](const manifest::Header&, manifest::Step&& step) {
+    const bool is_complete = !step.outputs.empty() && !step.inputs.empty();
+    if (is_complete && !made.contains(step.outputs.front()) && std::filesystem::exists(step.inputs.front()))
+      kept.push_back({step.cwd, step.argv, step.inputs.front(), step.outputs.front()});
+    return Result<void>{};
+  });
+  if (!read) kept.clear();  // there is none yet, or somebody else's
+  return kept;
+}
+
+CompilationEntries joined(const CompilationEntries& first, const std::vector<CompilationEntry>& second) {
+  CompilationEntries out;
+  out.count = first.count + second.size();
+  out.names = [&](std::size_t i) -> CompilationEntries::Names {
+    if (i < first.count) return first.names(i);
+    return {second[i - first.count].output, second[i - first.count].source};
+  };
+  out.entry = [&](std::size_t i) -> Result<CompilationEntry> {
+    return i < first.count ? first.entry(i) : second[i - first.count];
+  };
+  return out;
+}
+
+// A line at a time: of very many the whole text would fill the memory.
+Result<void> write(const std::string& path, const CompilationEntries& entries) {
+  const std::string temporary = path + ".new";
+  std::ofstream file(temporary, std::ios::binary);
+  std::string_view before = "[\n";
+  const auto told = for_each_compilation_line(entries, [&](const std::string& line) {
+    file << std::exchange(before, ",\n") << line;
+  });
+  if (!told) return told;
+  file << (before == "[\n" ? "[" : "") << "\n]\n";
+  file.close();
+  std::error_code failed;
+  if (file) std::filesystem::rename(temporary, path, failed);
+  if (file && !failed) return {};
+  return failure(ErrorCode::kIo, "cannot write " + path + "; is there room on its disk?");
 }
 
 }  // namespace
 
 std::string compile_commands_path(const BuildTree& tree) { return tree.state + "/compile_commands.json"; }
 
-void write_compile_commands(const std::vector<reporting::LoggedCompile>& compiles, BuildTree& tree,
-                            Terminal& terminal) {
-  if (compiles.empty()) return;
+void write_compile_commands(const CompilationEntries& own, BuildTree& tree, Terminal& terminal) {
+  if (own.count == 0) return;
   const std::string path = compile_commands_path(tree);
-  std::set<std::string> made;
-  std::vector<manifest::CompilationEntry> entries;
-  for (const auto& compile : compiles) {
-    made.insert(compile.output);
-    entries.push_back({compile.cwd, compile.argv, compile.source, compile.output});
-  }
-  const auto before = tree.filesystem.read(path);
-  if (before && has_all_lines(*before, manifest::compilation_database(entries))) return;
-  const auto own_count = static_cast<std::ptrdiff_t>(entries.size());
-  const auto kept = manifest::read_compilation_database(path, [&](const manifest::Header&, manifest::Step&& step) {
-    const bool is_complete = !step.outputs.empty() && !step.inputs.empty();
-    if (is_complete && !made.contains(step.outputs.front()) && std::filesystem::exists(step.inputs.front()))
-      entries.push_back({step.cwd, step.argv, step.inputs.front(), step.outputs.front()});
-    return Result<void>{};
-  });
-  if (!kept) entries.erase(entries.begin() + own_count, entries.end());  // there is none yet, or somebody else's
-  const auto text = manifest::compilation_database(entries);
-  if (const auto written = tree.filesystem.write_atomically(path, text, 0644); !written)
-    terminal.warn(written.error().message);
+  if (has_all(path, own)) return;
+  const auto kept = kept_of(path, own);
+  if (const auto written = write(path, joined(own, kept)); !written) terminal.warn(written.error().message);
+}
+
+CompilationEntries entries_of(const std::vector<reporting::LoggedCompile>& compiles) {
+  CompilationEntries out;
+  out.count = compiles.size();
+  out.names = [&](std::size_t i) { return CompilationEntries::Names{compiles[i].output, compiles[i].source}; };
+  out.entry = [&](std::size_t i) -> Result<CompilationEntry> {
+    const auto& compile = compiles[i];
+    return CompilationEntry{compile.cwd, compile.argv, compile.source, compile.output};
+  };
+  return out;
 }
 
 }  // namespace extfarm

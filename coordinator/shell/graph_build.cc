@@ -60,7 +60,7 @@ class GraphBuild {
         environment_(own_environment()),
         intake_(options.project_root, tree.probe),
         graph_(options.graph_file,
-               options.is_compilation_database ? StepGraph::Format::kCompilationDatabase : StepGraph::Format::kManifest,
+               options.is_compilation_database ? manifest::StepFile::Format::kCompilationDatabase : manifest::StepFile::Format::kManifest,
                intake_, *tree.memory),
         key_(options.force || !options.targets.empty() ? std::nullopt : GraphSnapshot::key_of(options, environment_)),
         snapshot_(tree, options.graph_file, key_.value_or(Digest{})) {}
@@ -96,11 +96,11 @@ class GraphBuild {
       tree_.memory->begin_build();
       tree_.records->flush();
     });
-    const bool is_recalled = is_known_ && snapshot_.recall(graph_);
-    auto told = is_recalled ? graph_.recall_words(environment_) : Result<void>{};
+    const bool is_recalled = is_known_ && snapshot_.recall(graph_, environment_);
     memory.get();
-    if (!is_recalled) told = graph_.read(environment_, options_.targets);
-    if (!told) return usage(told.error());
+    if (!is_recalled) {
+      if (const auto told = graph_.read(environment_, options_.targets); !told) return usage(told.error());
+    }
     graph_.judge(options_.force);
     counts = count(graph_);
     const auto asked = asked_for(graph_);
@@ -111,8 +111,7 @@ class GraphBuild {
     count_what_failed();
     tree_.close();
     if (!is_recalled && (!asked.empty() || !are_compiles_listed_)) {
-      log_.compiles = graph_.compiles();
-      write_compile_commands(log_.compiles, tree_, terminal_);
+      write_compile_commands(graph_.compiles(), tree_, terminal_);
     }
     if (is_recalled && !asked.empty()) snapshot_.save_since(asked);
     const bool is_to_save = !is_recalled && key_ && asked.empty() && !intake_.has_looked_into_files();
@@ -132,7 +131,6 @@ class GraphBuild {
     if (!session_) {
       if (auto opened = open_session(); !opened) return opened;
     }
-    if (auto told = graph_.recall_words(environment_); !told) return usage(told.error());
     graph_.predict(*tree_.records);
     GraphWalk walk(options_, graph_, tree_, *session_, terminal_, log_);
     log_.exit_code = walk.run();

@@ -9,7 +9,7 @@
 namespace extfarm {
 namespace {
 
-constexpr std::string_view kFormat = "extfarm graph 1";
+constexpr std::string_view kFormat = "extfarm graph 2";
 constexpr std::size_t kSmallestStep = 48;  // bytes in a list of steps
 
 void put(ByteWriter& out, const std::vector<std::string>& words) {
@@ -27,12 +27,13 @@ void put(ByteWriter& out, const GraphStep& step) {
   out.digest(step.fingerprint);
   out.number(static_cast<std::uint64_t>(step.kind));
   out.number((step.state == StepState::kUnwanted ? 1u : 0u) | (step.stays_local ? 2u : 0u) |
-             (step.includes_by_option ? 4u : 0u) | (step.step.is_default ? 8u : 0u));
-  out.number(step.step.number);
-  out.text(step.step.id);
-  out.text(step.step.group);
+             (step.includes_by_option ? 4u : 0u) | (step.is_default ? 8u : 0u));
+  out.number(step.place.number);
+  out.number(step.place.line);
+  out.number(step.place.offset);
+  out.text(step.id);
+  out.text(step.group);
   out.text(step.local_reason);
-  put(out, step.step.after);
   put(out, step.inputs);
   put(out, step.outputs);
   out.ascending(step.before);
@@ -48,12 +49,13 @@ GraphStep step_from(ByteReader& in) {
   out.state = (flags & 1) != 0 ? StepState::kUnwanted : StepState::kWaiting;
   out.stays_local = (flags & 2) != 0;
   out.includes_by_option = (flags & 4) != 0;
-  out.step.is_default = (flags & 8) != 0;
-  out.step.number = in.number();
-  out.step.id = in.text();
-  out.step.group = in.text();
+  out.is_default = (flags & 8) != 0;
+  out.place.number = in.number();
+  out.place.line = in.number();
+  out.place.offset = in.number();
+  out.id = in.text();
+  out.group = in.text();
   out.local_reason = in.text();
-  out.step.after = words_from(in);
   out.inputs = words_from(in);
   out.outputs = words_from(in);
   out.before = in.ascending();
@@ -130,7 +132,6 @@ bool GraphSnapshot::open(ActionIntake& intake) {
     question = in->text();
     found = in->digest();
   }
-  
   if (!intake.still_finds(tools)) return false;
   changes_ = freshness::WatchList::from(*in).look(tree_.filesystem);
   steps_ = in;
@@ -151,7 +152,7 @@ bool GraphSnapshot::read_since() {
   return false;
 }
 
-bool GraphSnapshot::recall(StepGraph& graph) {
+bool GraphSnapshot::recall(StepGraph& graph, const manifest::Environment& environment) {
   ByteReader in = *steps_;
   std::vector<GraphStep> steps(in.count(kSmallestStep));
   std::vector<bool> is_touched(steps.size());
@@ -174,8 +175,7 @@ bool GraphSnapshot::recall(StepGraph& graph) {
   if (!in.is_done() || order.size() != steps.size()) return false;
   // To judge a few is cheap; to judge most of them at each build costs more than to begin anew once.
   if (touched > 16 && touched > steps.size() / 8) return false;
-  graph.restore(std::move(steps), std::move(order), std::move(is_touched));
-  return true;
+  return graph.restore(std::move(steps), std::move(order), std::move(is_touched), environment).has_value();
 }
 
 void GraphSnapshot::save(const StepGraph& graph) {

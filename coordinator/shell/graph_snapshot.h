@@ -35,8 +35,9 @@ class GraphSnapshot {
   bool has_changed_files() const { return changes_.has_changed_files; }
   std::uint64_t step_count() const { return wanted_; }
   const Digest& fresh() const { return fresh_; }  // Records::digest_of_fresh() of all wanted steps
-  // After open(): the graph, with what has to be judged again marked.  False: nearly all of it would be.
-  bool recall(StepGraph&);
+  // After open(): the graph, with what has to be judged again marked.  False: nearly all of it would be,
+  // or the graph's file cannot be read.
+  bool recall(StepGraph&, const manifest::Environment& own_environment);
 
   // A graph of which all was found up to date.
   void save(const StepGraph&);

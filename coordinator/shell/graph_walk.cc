@@ -56,6 +56,11 @@ void GraphWalk::ask() {
     GraphStep& step = steps_[at];
     ready_.erase(ready_.begin());
     step.state = StepState::kRunning;
+    if (const auto told = graph_.recall_words(step); !told) {
+      terminal_.warn(told.error().message);
+      fail(at, 1);
+      continue;
+    }
     for (const auto& output : step.outputs) {
       std::error_code ignored;
       fs::create_directories(fs::path(output).parent_path(), ignored);
@@ -76,6 +81,7 @@ void GraphWalk::take_answer(std::uint32_t at, const front_door::AnswerMessage& m
   if (message.result == "failed") return fail(at, message.exit_code);
   if (message.result == "cancelled") {
     steps_[at].state = StepState::kSkipped;
+    graph_.drop_words(steps_[at]);
     return;
   }
   steps_[at].local_reason = message.reason;
@@ -159,7 +165,7 @@ void GraphWalk::record_local(std::uint32_t at, const ProcessExit& exit) {
 // Says what is not there of the outputs that the step declares.
 bool GraphWalk::has_made_all(std::uint32_t at) {
   bool all = true;
-  for (const auto& path : steps_[at].step.outputs) {
+  for (const auto& path : steps_[at].words->outputs) {
     std::error_code unknown;
     if (fs::exists(fs::symlink_status(path, unknown))) continue;
     terminal_.warn(tree_.memory->shown(path) + " was not made by the command that declares it");
@@ -170,6 +176,7 @@ bool GraphWalk::has_made_all(std::uint32_t at) {
 
 void GraphWalk::finish(std::uint32_t at) {
   steps_[at].state = StepState::kDone;
+  graph_.drop_words(steps_[at]);
   for (const auto behind : steps_[at].behind) {
     GraphStep& later = steps_[behind];
     if (later.state != StepState::kWaiting) continue;
@@ -184,9 +191,10 @@ void GraphWalk::finish(std::uint32_t at) {
 
 void GraphWalk::fail(std::uint32_t at, int exit_code) {
   steps_[at].state = StepState::kFailed;
+  graph_.drop_words(steps_[at]);
   if (first_failure_ == 0) first_failure_ = exit_code == 0 ? 1 : exit_code;
   const auto& step = steps_[at];
-  terminal_.warn((step.outputs.empty() ? "step " + std::to_string(step.step.number)
+  terminal_.warn((step.outputs.empty() ? "step " + std::to_string(step.place.number)
                                        : tree_.memory->shown(step.outputs.front())) +
                  " failed (exit code " + std::to_string(exit_code) + ")");
 }

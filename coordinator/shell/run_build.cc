@@ -135,7 +135,7 @@ int run_build(const RunOptions& options) {
   log.status = interrupted ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
   session.end();
   (*tree)->close();
-  write_compile_commands(log.compiles, **tree, terminal);
+  write_compile_commands(entries_of(log.compiles), **tree, terminal);
   write_reports(log, **tree, terminal);
   return log.exit_code;
 }

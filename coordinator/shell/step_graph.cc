@@ -6,33 +6,9 @@
 
 #include "common/model/environment.h"
 #include "coordinator/freshness/fingerprint.h"
-#include "coordinator/manifest/compilation_database.h"
-#include "coordinator/manifest/manifest.h"
 #include "coordinator/manifest/order.h"
 
 namespace extfarm {
-namespace {
-
-// Beyond it the words of steps are read again when they are needed: two kilobytes each.
-constexpr std::size_t kStepsKeptWhole = 20'000;
-
-void drop_words(GraphStep& step) {
-  manifest::Step bare;
-  bare.id = std::move(step.step.id);
-  bare.number = step.step.number;
-  bare.group = std::move(step.step.group);
-  bare.after = std::move(step.step.after);
-  bare.is_default = step.step.is_default;
-  step.step = std::move(bare);
-  step.has_words = false;
-}
-
-}  // namespace
-
-Result<void> StepGraph::read_file(const manifest::TakeStep& take) {
-  return format_ == Format::kManifest ? manifest::read_manifest(path_, take)
-                                      : manifest::read_compilation_database(path_, take);
-}
 
 void StepGraph::begin(const manifest::Environment& own_environment) {
   environment_ = own_environment;
@@ -45,8 +21,9 @@ void StepGraph::take_environment(const manifest::Header& header) {
 
 Result<void> StepGraph::read(const manifest::Environment& own_environment, const std::vector<std::string>& targets) {
   begin(own_environment);
+  keeps_words_ = !file_.can_read_again();
   intake_.remember_tools();
-  auto told = read_file([&](const manifest::Header& header, manifest::Step&& step) { return add(header, std::move(step)); });
+  auto told = file_.read([&](const manifest::Header& header, manifest::Step&& step) { return add(header, std::move(step)); });
   tools_ = intake_.found_tools();
   intake_.forget_tools();  // the graph itself may make tools
   if (told) told = link();
@@ -56,12 +33,13 @@ Result<void> StepGraph::read(const manifest::Environment& own_environment, const
 
 Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& step) {
   if (steps_.empty()) take_environment(header);
-  if (steps_.size() == kStepsKeptWhole) {
-    for (auto& earlier : steps_) drop_words(earlier);
-  }
   GraphStep out;
-  out.step = std::move(step);
-  out.has_words = true;
+  out.id = step.id;
+  out.group = step.group;
+  out.place = step.place;
+  out.is_default = step.is_default;
+  after_.push_back(step.after);
+  out.words = std::make_unique<manifest::Step>(std::move(step));
   const Action action = action_of(out, out.local_reason);
   out.stays_local = !out.local_reason.empty();
   out.kind = action.kind;
@@ -72,7 +50,7 @@ Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& ste
   out.includes_by_option = std::any_of(action.argv.begin(), action.argv.end(), [](const std::string& word) {
     return word.starts_with("-include") || word.starts_with("-imacros");
   });
-  if (steps_.size() >= kStepsKeptWhole) drop_words(out);
+  drop_words(out);
   steps_.push_back(std::move(out));
   return {};
 }
@@ -80,21 +58,22 @@ Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& ste
 // Without environment: that is hundreds of strings.
 front_door::SubmitRequest StepGraph::words_of(const GraphStep& step) const {
   front_door::SubmitRequest request;
-  request.id = step.step.id;
-  request.kind = step.step.has_kind ? step.step.kind : ActionKind::kOther;
-  request.group = step.step.group;
-  request.argv = step.step.argv;
-  request.cwd = step.step.cwd;
-  request.stdin_bytes = step.step.stdin_bytes;
-  request.inputs = step.step.inputs;
-  request.outputs = step.step.outputs;
+  const auto& words = *step.words;
+  request.id = words.id;
+  request.kind = words.has_kind ? words.kind : ActionKind::kOther;
+  request.group = words.group;
+  request.argv = words.argv;
+  request.cwd = words.cwd;
+  request.stdin_bytes = words.stdin_bytes;
+  request.inputs = words.inputs;
+  request.outputs = words.outputs;
   request.tail_seconds = step.tail_seconds;
   return request;
 }
 
 manifest::Environment StepGraph::environment_of(const GraphStep& step) const {
   auto environment = environment_;
-  for (const auto& [name, value] : step.step.environment) environment[name] = value;
+  for (const auto& [name, value] : step.words->environment) environment[name] = value;
   return environment;
 }
 
@@ -106,7 +85,7 @@ front_door::SubmitRequest StepGraph::request_of(const GraphStep& step) const {
 
 Action StepGraph::action_of(const GraphStep& step, std::string& local_reason) {
   return intake_.describe(words_of(step),
-                          step.step.environment.empty() ? environment_that_counts_
+                          step.words->environment.empty() ? environment_that_counts_
                                                         : environment_that_matters(environment_of(step)),
                           local_reason);
 }
@@ -114,24 +93,27 @@ Action StepGraph::action_of(const GraphStep& step, std::string& local_reason) {
 Result<void> StepGraph::link() {
   std::vector<manifest::Links> links;
   links.reserve(steps_.size());
-  for (const auto& step : steps_) links.push_back({step.step.id, step.inputs, step.outputs, step.step.after});
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    links.push_back({steps_[i].id, steps_[i].inputs, steps_[i].outputs, after_[i]});
   const auto order = manifest::order_of(links);
   if (!order) return tl::unexpected(order.error());
   order_.assign(order->begin(), order->end());
   std::unordered_map<std::string_view, std::uint32_t> makers, ids;
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     for (const auto& output : steps_[i].outputs) makers[output] = i;
-    if (!steps_[i].step.id.empty()) ids[steps_[i].step.id] = i;
+    if (!steps_[i].id.empty()) ids[steps_[i].id] = i;
   }
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     auto& before = steps_[i].before;
     for (const auto& input : steps_[i].inputs) {
       if (const auto maker = makers.find(input); maker != makers.end() && maker->second != i) before.push_back(maker->second);
     }
-    for (const auto& id : steps_[i].step.after) before.push_back(ids.at(id));
+    for (const auto& id : after_[i]) before.push_back(ids.at(id));
     std::sort(before.begin(), before.end());
     before.erase(std::unique(before.begin(), before.end()), before.end());
   }
+  after_.clear();
+  after_.shrink_to_fit();
   link_behind();
   return {};
 }
@@ -142,28 +124,34 @@ void StepGraph::link_behind() {
   }
 }
 
-void StepGraph::restore(std::vector<GraphStep> steps, std::vector<std::uint32_t> order, std::vector<bool> is_touched) {
+Result<void> StepGraph::restore(std::vector<GraphStep> steps, std::vector<std::uint32_t> order,
+                                std::vector<bool> is_touched, const manifest::Environment& own_environment) {
+  begin(own_environment);
+  const auto header = file_.header();
+  if (!header) return tl::unexpected(header.error());
+  take_environment(**header);
   steps_ = std::move(steps);
   order_ = std::move(order);
   is_touched_ = std::move(is_touched);
   link_behind();
+  return {};
 }
 
 Result<void> StepGraph::select(const std::vector<std::string>& targets) {
   for (auto& step : steps_) {
-    if (targets.empty() && step.step.is_default) step.state = StepState::kWaiting;
+    if (targets.empty() && step.is_default) step.state = StepState::kWaiting;
   }
   for (const auto& target : targets) {
     const auto path = absolute_path(target, std::filesystem::current_path().string());
     bool is_known = false;
     for (auto& step : steps_) {
-      const bool is_meant = step.step.id == target || step.step.group == target ||
+      const bool is_meant = step.id == target || step.group == target ||
                             std::find(step.outputs.begin(), step.outputs.end(), path) != step.outputs.end();
       if (is_meant) step.state = StepState::kWaiting;
       is_known = is_known || is_meant;
     }
     if (!is_known)
-      return failure(ErrorCode::kInvalid, path_ + " has no step that makes " + target +
+      return failure(ErrorCode::kInvalid, file_.path() + " has no step that makes " + target +
                                               "; name an output, an id or a group of it");
   }
   for (auto at = order_.rbegin(); at != order_.rend(); ++at) {
@@ -206,45 +194,39 @@ void StepGraph::judge(bool force) {
   memory_.watch_folders(watch_list_);
 }
 
-Result<void> StepGraph::recall_words(const manifest::Environment& own_environment) {
-  if (is_restored()) begin(own_environment);
-  // Before judge(), of a restored graph: what is touched and what comes behind that.
-  std::vector<bool> is_reached = is_touched_;
-  for (const auto at : order_) {
-    if (is_reached.empty() || is_reached[at]) continue;
-    const auto& before = steps_[at].before;
-    is_reached[at] = std::any_of(before.begin(), before.end(), [&](std::uint32_t earlier) { return is_reached[earlier]; });
-  }
-  const auto lacks_words = [&](std::size_t at) {
-    const auto state = steps_[at].state;
-    return (state == StepState::kDirty || state == StepState::kWaiting) && !steps_[at].has_words &&
-           (is_reached.empty() || is_reached[at]);
-  };
-  std::size_t first = 0;
-  while (first < steps_.size() && !lacks_words(first)) ++first;
-  if (first == steps_.size()) return {};
-  std::size_t at = 0;
-  return read_file([&](const manifest::Header& header, manifest::Step&& words) -> Result<void> {
-    if (at == 0) take_environment(header);
-    if (at >= steps_.size() || steps_[at].step.id != words.id)
-      return failure(ErrorCode::kInvalid, path_ + " changed while it was read; build again");
-    const bool is_wanted = lacks_words(at);
-    GraphStep& step = steps_[at++];
-    if (is_wanted) {
-      step.step = std::move(words);
-      step.has_words = true;
-    }
-    return {};
-  });
+Result<void> StepGraph::recall_words(GraphStep& step) {
+  if (step.words) return {};
+  auto words = file_.step(step.place);
+  if (!words) return tl::unexpected(words.error());
+  step.words = std::make_unique<manifest::Step>(std::move(*words));
+  return {};
 }
 
-std::vector<reporting::LoggedCompile> StepGraph::compiles() const {
-  std::vector<reporting::LoggedCompile> out;
-  for (const auto& step : steps_) {
-    const bool is_listed = step.kind == ActionKind::kCompile && step.state != StepState::kUnwanted && step.has_words &&
+void StepGraph::drop_words(GraphStep& step) const {
+  if (!keeps_words_) step.words.reset();
+}
+
+manifest::CompilationEntries StepGraph::compiles() {
+  std::vector<std::uint32_t> listed;
+  for (std::uint32_t i = 0; i < steps_.size(); ++i) {
+    const auto& step = steps_[i];
+    const bool is_listed = step.kind == ActionKind::kCompile && step.state != StepState::kUnwanted &&
                            !step.inputs.empty() && !step.outputs.empty();
-    if (is_listed) out.push_back({step.step.cwd, step.step.argv, step.inputs.back(), step.outputs.front()});
+    if (is_listed) listed.push_back(i);
   }
+  manifest::CompilationEntries out;
+  out.count = listed.size();
+  out.names = [this, listed](std::size_t i) {
+    const auto& step = steps_[listed[i]];
+    return manifest::CompilationEntries::Names{step.outputs.front(), step.inputs.back()};
+  };
+  out.entry = [this, listed](std::size_t i) -> Result<manifest::CompilationEntry> {
+    auto& step = steps_[listed[i]];
+    if (auto told = recall_words(step); !told) return tl::unexpected(told.error());
+    manifest::CompilationEntry entry{step.words->cwd, step.words->argv, step.inputs.back(), step.outputs.front()};
+    drop_words(step);
+    return entry;
+  };
   return out;
 }
 

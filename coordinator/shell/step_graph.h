@@ -3,16 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
 #include "coordinator/freshness/watch_list.h"
-#include "coordinator/manifest/step.h"
-#include "coordinator/reporting/build_log.h"
+#include "coordinator/manifest/compilation_database.h"
+#include "coordinator/manifest/step_file.h"
 
 namespace extfarm {
 
@@ -27,8 +26,10 @@ enum class StepState : std::uint8_t {
 };
 
 struct GraphStep {
-  manifest::Step step;  // its words are dropped in graphs of very many steps until they are needed
-  bool has_words = false;
+  std::string id, group;
+  manifest::RecordPlace place;
+  std::unique_ptr<manifest::Step> words;  // null until they are needed: two kilobytes each
+  bool is_default = true;
   StepState state = StepState::kUnwanted;
   bool stays_local = false;
   bool includes_by_option = false;  // -include: any header may be meant
@@ -44,26 +45,26 @@ struct GraphStep {
 
 class StepGraph {
  public:
-  enum class Format { kManifest, kCompilationDatabase };
-  StepGraph(std::string path, Format format, ActionIntake& intake, BuildMemory& memory)
-      : path_(std::move(path)), format_(format), intake_(intake), memory_(memory) {}
+  StepGraph(std::string path, manifest::StepFile::Format format, ActionIntake& intake, BuildMemory& memory)
+      : file_(std::move(path), format), intake_(intake), memory_(memory) {}
   StepGraph(const StepGraph&) = delete;
   StepGraph& operator=(const StepGraph&) = delete;
 
-  // Errors: the file's own (manifest.h, order.h); kInvalid for a target that is
+  // Errors: the file's own (step_file.h, order.h); kInvalid for a target that is
   // no output, id or group.  No target: all that are not "default": false.
   Result<void> read(const manifest::Environment& own_environment, const std::vector<std::string>& targets);
   // In place of read(): a graph as an earlier build left it, all of it up to
-  // date but for the steps that are touched.  Its words are not there yet.
-  void restore(std::vector<GraphStep>, std::vector<std::uint32_t> order, std::vector<bool> is_touched);
+  // date but for the steps that are touched.  Errors: the file's own.
+  Result<void> restore(std::vector<GraphStep>, std::vector<std::uint32_t> order, std::vector<bool> is_touched,
+                       const manifest::Environment& own_environment);
   // Judges all whose inputs are settled; afterwards nothing is kWaiting but
   // what comes behind a dirty one.  `force`: everything is dirty.
   void judge(bool force);
-  // Reads the words of steps that were dropped, for those that may run; before
-  // or after judge().
-  Result<void> recall_words(const manifest::Environment& own_environment);
-  // All that are wanted and whose words are there, run or not.
-  std::vector<reporting::LoggedCompile> compiles() const;
+  // Reads the words of a step; the calls below need them.  Errors: the file's own.
+  Result<void> recall_words(GraphStep&);
+  void drop_words(GraphStep&) const;
+  // Of all compiles that are wanted, run or not.  Looks at this graph.
+  manifest::CompilationEntries compiles();
   // Bottom levels of all that may run.
   void predict(const records::Records&);
 
@@ -85,20 +86,20 @@ class StepGraph {
   Result<void> add(const manifest::Header&, manifest::Step&&);
   Result<void> link();
   Result<void> select(const std::vector<std::string>& targets);
-  Result<void> read_file(const manifest::TakeStep&);
   void begin(const manifest::Environment& own_environment);
   void take_environment(const manifest::Header&);
   void link_behind();
 
-  std::string path_;
-  Format format_;
+  manifest::StepFile file_;
   ActionIntake& intake_;
   BuildMemory& memory_;
   manifest::Environment environment_;
   std::vector<std::pair<std::string, std::string>> environment_that_counts_;
   std::vector<GraphStep> steps_;
   std::vector<std::uint32_t> order_;
-  std::vector<bool> is_touched_;  // of a restored graph
+  std::vector<bool> is_touched_;                 // of a restored graph
+  std::vector<std::vector<std::string>> after_;  // while it is read
+  bool keeps_words_ = false;                     // of a file that can be read only once
   freshness::WatchList watch_list_;
   ActionIntake::FoundTools tools_;
 };

@@ -12,6 +12,19 @@ namespace {
 using Strings = std::vector<std::string>;
 using nlohmann::json;
 
+// The whole file.
+std::string compilation_database(const std::vector<CompilationEntry>& entries) {
+  CompilationEntries all;
+  all.count = entries.size();
+  all.names = [&](std::size_t i) { return CompilationEntries::Names{entries[i].output, entries[i].source}; };
+  all.entry = [&](std::size_t i) -> Result<CompilationEntry> { return entries[i]; };
+  std::string out = "[";
+  EXPECT_TRUE(for_each_compilation_line(all, [&](const std::string& line) {
+    out += (out.size() > 1 ? "," : "") + line;
+  }));
+  return out + "]";
+}
+
 class CompilationDatabaseTest : public WrittenFile {};
 
 TEST_F(CompilationDatabaseTest, GivesAStepForEachEntry) {
@@ -25,14 +38,14 @@ TEST_F(CompilationDatabaseTest, GivesAStepForEachEntry) {
   EXPECT_EQ(steps->at(0).cwd, "/b");
   EXPECT_EQ(steps->at(0).inputs, Strings{"/s/a.c"});
   EXPECT_EQ(steps->at(0).outputs, Strings{"/b/a.o"});
-  EXPECT_EQ(steps->at(0).line, 2u);
+  EXPECT_EQ(steps->at(0).place.line, 2u);
   EXPECT_FALSE(steps->at(0).has_kind);
   EXPECT_TRUE(steps->at(0).id.empty());
   EXPECT_EQ(steps->at(1).argv, (Strings{"cc", "-c", "x y.c"}));
   EXPECT_EQ(steps->at(1).cwd, folder_ + "/sub");
   EXPECT_EQ(steps->at(1).inputs, Strings{folder_ + "/sub/x y.c"});
   EXPECT_TRUE(steps->at(1).outputs.empty());
-  EXPECT_EQ(steps->at(1).number, 2u);
+  EXPECT_EQ(steps->at(1).place.number, 2u);
   EXPECT_EQ(header_.cwd, folder_);
   EXPECT_FALSE(header_.has_environment);
 }
@@ -73,8 +86,8 @@ TEST_F(CompilationDatabaseTest, SaysWhichEntryIsWrongAndHow) {
 
 TEST_F(CompilationDatabaseTest, WhatIsWrittenAParserAndTheReaderReadAlike) {
   const std::vector<CompilationEntry> entries{
-      {"/p", {"gcc", "-DQ=\"a\\b\"", "-c", "z.c", "-o", "b/z.o", "\n\t é '"}, "z.c", "b/z.o"},
-      {"/p/sub", {"gcc", "-c", "../a.c", "-o", "../b/a.o"}, "../a.c", "../b/a.o"},
+      {"/p", {"gcc", "-DQ=\"a\\b\"", "-c", "z.c", "-o", "b/z.o", "\n\t é '"}, "/p/z.c", "/p/b/z.o"},
+      {"/p/sub", {"gcc", "-c", "../a.c", "-o", "../b/a.o"}, "/p/a.c", "/p/b/a.o"},
   };
   const auto text = compilation_database(entries);
   const auto parsed = json::parse(text);
@@ -99,7 +112,7 @@ TEST_F(CompilationDatabaseTest, TheOrderOfTheEntriesDoesNotShow) {
   std::vector<CompilationEntry> entries;
   for (const char* output : {"b.o", "a.o", "c.o"})
     for (const char* source : {"2.c", "1.c"})
-      entries.push_back({"/p", {"cc", source, output}, source, output});
+      entries.push_back({"/p", {"cc", source, output}, std::string("/p/") + source, std::string("/p/") + output});
   const auto text = compilation_database(entries);
   std::reverse(entries.begin(), entries.end());
   EXPECT_EQ(compilation_database(entries), text);
@@ -111,7 +124,7 @@ TEST_F(CompilationDatabaseTest, TheOrderOfTheEntriesDoesNotShow) {
 
 TEST_F(CompilationDatabaseTest, OfTwoCompilesOfOneSourceToOneOutputTheLastStays) {
   const auto parsed = json::parse(compilation_database(
-      {{"/p", {"cc", "old"}, "a.c", "a.o"}, {"/p/q", {"cc", "new"}, "../a.c", "/p/./a.o"}}));
+      {{"/p", {"cc", "old"}, "/p/a.c", "/p/a.o"}, {"/p/q", {"cc", "new"}, "/p/a.c", "/p/a.o"}}));
   ASSERT_EQ(parsed.size(), 1u);
   EXPECT_EQ(parsed[0]["arguments"][1], "new");
   EXPECT_EQ(json::parse(compilation_database({})), json::array());

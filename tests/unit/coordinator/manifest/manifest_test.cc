@@ -32,8 +32,8 @@ TEST_F(ManifestTest, GivesEveryFieldOfEveryAction) {
   ASSERT_EQ(steps->size(), 2u);
   const auto& a = steps->at(0);
   EXPECT_EQ(a.id, "a");
-  EXPECT_EQ(a.number, 1u);
-  EXPECT_EQ(a.line, 3u);
+  EXPECT_EQ(a.place.number, 1u);
+  EXPECT_EQ(a.place.line, 3u);
   EXPECT_TRUE(a.has_kind);
   EXPECT_EQ(a.kind, ActionKind::kLink);
   EXPECT_EQ(a.group, "g");
@@ -47,8 +47,8 @@ TEST_F(ManifestTest, GivesEveryFieldOfEveryAction) {
   EXPECT_FALSE(a.is_default);
   // Nothing of the first is left in the second.
   const auto& b = steps->at(1);
-  EXPECT_EQ(b.number, 2u);
-  EXPECT_EQ(b.line, 5u);
+  EXPECT_EQ(b.place.number, 2u);
+  EXPECT_EQ(b.place.line, 5u);
   EXPECT_EQ(b.argv, Strings{"true"});
   EXPECT_EQ(b.cwd, folder_ + "/top");
   EXPECT_TRUE(b.is_default);
