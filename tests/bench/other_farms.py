@@ -49,6 +49,14 @@ class _Daemons:
     def __init__(self, folder):
         self.folder, self.variables, self._started = folder, {}, []
 
+    def __enter__(self):
+        try:
+            self._set_up()
+        except BaseException:  # What did start must not outlive this.
+            self.__exit__()
+            raise
+        return self
+
     def _start(self, *command, **variables):
         with open(os.path.join(self.folder, os.path.basename(command[0]) + ".log"), "a", encoding="utf-8") as log:
             process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log,
@@ -60,7 +68,7 @@ class _Daemons:
         end = time.monotonic() + READY_WITHIN_SECONDS
         while not condition():
             if time.monotonic() > end or any(process.poll() is not None for process in self._started):
-                raise RuntimeError(f"{what} did not start; see {self.folder}")
+                raise RuntimeError(f"{what} was not ready within {READY_WITHIN_SECONDS} s")
             time.sleep(0.05)
 
     def daemon_cpu_seconds(self):
@@ -83,7 +91,7 @@ class Distcc(_Daemons):
         missing = [name for name in ("distcc", "distccd") if not _program(name)]
         return f"not installed: {', '.join(missing)}" if missing else None
 
-    def __enter__(self):
+    def _set_up(self):
         port = _free_port()
         self._start(_program("distccd"), "--daemon", "--no-detach", "--allow", "127.0.0.1", "--listen", "127.0.0.1",
                     "--port", str(port), "--jobs", "2", "--log-stderr",
@@ -92,7 +100,6 @@ class Distcc(_Daemons):
         self.variables = {"DISTCC_HOSTS": f"127.0.0.1:{port}/8", "DISTCC_FALLBACK": "0", "DISTCC_BACKOFF_PERIOD": "0",
                           "DISTCC_DIR": self.folder}
         self._wait(lambda: _listens(port), "distccd")
-        return self
 
 
 class Icecream(_Daemons):
@@ -114,15 +121,14 @@ class Icecream(_Daemons):
             return "there is no user icecc, as whom its daemon runs"
         return None
 
-    def __enter__(self):
+    def _set_up(self):
         # Of its own, short and open to the daemon's user: sockets have paths of 107 bytes.
         self._top = tempfile.mkdtemp(prefix="icecc-")
         shutil.chown(self._top, "icecc", "icecc")
         os.chmod(self._top, 0o755)
         port, net = _free_port(), f"bench{os.getpid()}"
-        scheduler = self._start(_program("icecc-scheduler"), "-n", net, "-p", str(port), "-l", self._top + "/scheduler.log",
-                                "-u", "icecc", "-vv")
-        del scheduler
+        self._start(_program("icecc-scheduler"), "-n", net, "-p", str(port), "-l", self._top + "/scheduler.log",
+                    "-u", "icecc", "-vv")
         self._wait(lambda: _listens(port), "icecc-scheduler")
         where = ("-s", f"127.0.0.1:{port}", "-n", net, "-u", "icecc", "-vv")
         socket_path = self._top + "/near.socket"
@@ -132,7 +138,6 @@ class Icecream(_Daemons):
                     "-l", self._top + "/far.log", ICECC_TEST_SOCKET=self._top + "/far.socket")
         self.variables = {"ICECC_TEST_SOCKET": socket_path, "ICECC_TEST_REMOTEBUILD": "1", "ICECC_PREFERRED_HOST": "far"}
         self._wait(lambda: self._logged_in() >= 2, "iceccd")
-        return self
 
     def _logged_in(self):
         try:
