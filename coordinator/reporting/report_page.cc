@@ -61,29 +61,31 @@ std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::
 
 std::string as_utf8(const std::string& text) { return json::parse(dumped(text)).get<std::string>(); }
 
-json attempts_json(const BuildLog& log) {
-  json out = json::array();
+// As text, an attempt at a time: as one value, very many would fill the memory.
+std::string attempts_text(const BuildLog& log) {
+  std::string out = "[";
   for (const auto& attempt : log.attempts) {
     const auto since_start = [&](Timestamp t) { return seconds(t - log.first_submission); };
-    out.push_back({{"action", attempt.action},
-                   {"title", attempt.title},
-                   {"kind", attempt.kind},
-                   {"group", attempt.group},
-                   {"worker", attempt.worker},
-                   {"host", attempt.host},
-                   {"slot", attempt.slot},
-                   {"start", since_start(attempt.sent)},
-                   {"end", since_start(attempt.finished)},
-                   {"home_at", since_start(attempt.published)},
-                   {"waited", std::max(0.0, seconds(attempt.sent - attempt.submitted))},
-                   {"home", std::max(0.0, seconds(attempt.published - attempt.finished))},
-                   {"run", seconds(attempt.run_time)},
-                   {"cpu", seconds(attempt.cpu_time)},
-                   {"bytes", attempt.bytes_returned},
-                   {"outcome", attempt.outcome},
-                   {"counted", attempt.counted}});
+    const json value = {{"action", attempt.action},
+                        {"title", attempt.title},
+                        {"kind", attempt.kind},
+                        {"group", attempt.group},
+                        {"worker", attempt.worker},
+                        {"host", attempt.host},
+                        {"slot", attempt.slot},
+                        {"start", since_start(attempt.sent)},
+                        {"end", since_start(attempt.finished)},
+                        {"home_at", since_start(attempt.published)},
+                        {"waited", std::max(0.0, seconds(attempt.sent - attempt.submitted))},
+                        {"home", std::max(0.0, seconds(attempt.published - attempt.finished))},
+                        {"run", seconds(attempt.run_time)},
+                        {"cpu", seconds(attempt.cpu_time)},
+                        {"bytes", attempt.bytes_returned},
+                        {"outcome", attempt.outcome},
+                        {"counted", attempt.counted}};
+    out += (out.size() > 1 ? "," : "") + dumped(value);
   }
-  return out;
+  return out + "]";
 }
 
 // Those that joined, then any that are known from an attempt alone.
@@ -105,13 +107,12 @@ json workers_json(const BuildLog& log) {
 }
 
 std::string embedded_json(const BuildLog& log, const Figures& figures) {
-  const json out = {{"attempts", attempts_json(log)},
-                    {"workers", workers_json(log)},
-                    {"chain", longest_chain(log.attempts).actions},
-                    {"farm_wall", figures.farm_wall},
-                    {"local", log.local_reasons},
-                    {"reasons", log.rebuilt_reasons}};
-  return safe_in_script(dumped(out));
+  const json rest = {{"workers", workers_json(log)},
+                     {"chain", longest_chain(log.attempts).actions},
+                     {"farm_wall", figures.farm_wall},
+                     {"local", log.local_reasons},
+                     {"reasons", log.rebuilt_reasons}};
+  return safe_in_script("{\"attempts\":" + attempts_text(log) + "," + dumped(rest).substr(1));
 }
 
 std::string figure(const std::string& name, const std::string& value) {
