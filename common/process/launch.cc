@@ -13,6 +13,16 @@
 
 namespace extfarm {
 
+void close_all_but(int kept, int first) {
+  if (kept > first) ::syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(kept) - 1, 0u);
+  ::syscall(SYS_close_range, static_cast<unsigned>(kept) + 1, ~0u, 0u);
+}
+
+void give_up(int status, int error) {
+  [[maybe_unused]] const auto written = ::write(status, &error, sizeof error);
+  ::_exit(127);
+}
+
 Launch::Launch(const ProcessRequest& request) : request_(request), parent_(::getpid()) {
   for (const auto& word : request.argv) argv_.push_back(const_cast<char*>(word.c_str()));
   argv_.push_back(nullptr);
@@ -22,10 +32,6 @@ Launch::Launch(const ProcessRequest& request) : request_(request), parent_(::get
 }
 
 void Launch::become(const ChildEnds& ends) const {
-  const auto give_up = [&](int error) {
-    [[maybe_unused]] const auto written = ::write(ends.status, &error, sizeof error);
-    ::_exit(127);
-  };
   if (request_.own_group) ::setpgid(0, 0);
   if (request_.dies_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -37,22 +43,20 @@ void Launch::become(const ChildEnds& ends) const {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (request_.capture_output) {
     const int input = ends.in >= 0 ? ends.in : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (::dup2(input, 0) < 0 || ::dup2(ends.out, 1) < 0 || ::dup2(ends.err, 2) < 0) give_up(errno);
+    if (::dup2(input, 0) < 0 || ::dup2(ends.out, 1) < 0 || ::dup2(ends.err, 2) < 0) give_up(ends.status, errno);
   }
   // The status pipe closes by itself at exec and tells the parent that it succeeded.
-  ::syscall(SYS_close_range, 3u, static_cast<unsigned>(ends.status) - 1, 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(ends.status) + 1, ~0u, 0u);
+  close_all_but(ends.status, 3);
   if (request_.memory_limit_bytes != 0) {
     const rlimit limit{request_.memory_limit_bytes, request_.memory_limit_bytes};
-    if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(errno);
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(ends.status, errno);
   }
   if (request_.before_exec) {
-    if (const int error = request_.before_exec(); error != 0) give_up(error);
+    if (const int error = request_.before_exec(); error != 0) give_up(ends.status, error);
   }
-  if (!request_.cwd.empty() && ::chdir(request_.cwd.c_str()) != 0) give_up(errno);
+  if (!request_.cwd.empty() && ::chdir(request_.cwd.c_str()) != 0) give_up(ends.status, errno);
   ::execve(request_.program.c_str(), argv_.data(), envp_.data());
-  give_up(errno);
-  ::_exit(127);
+  give_up(ends.status, errno);
 }
 
 }  // namespace extfarm

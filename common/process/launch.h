@@ -29,6 +29,12 @@ struct Spawned {
 // Another way to make the child than fork: it must become a child of this process.
 using Spawn = std::function<Result<Spawned>(const ProcessRequest&, const ChildEnds&)>;
 
+// For the child, system calls only.
+// Closes every descriptor from `first` on but `kept`.
+void close_all_but(int kept, int first);
+// Tells `status` why there will be no program, and ends.
+[[noreturn]] void give_up(int status, int error);
+
 class Launch {
  public:
   explicit Launch(const ProcessRequest&);

@@ -27,6 +27,7 @@ class ByteSource {
   ByteSource& operator=(const ByteSource&) = delete;
 
   const std::string& path() const { return path_; }
+  int descriptor() const { return descriptor_; }  // negative when it cannot be opened
   bool exhausted() { return cursor_ == end_ && !refill(); }
   char current() const { return *cursor_; }  // only when not exhausted
   void advance() { ++cursor_; }

@@ -2,21 +2,32 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "coordinator/manifest/compilation_database.h"
 #include "coordinator/manifest/manifest.h"
 
 namespace extfarm::manifest {
 
-std::optional<StepFile::Stamp> StepFile::stamp() const {
+StepFile::Stamp StepFile::stamp() const {
   struct stat st {};
-  if (::stat(path_.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
-  return Stamp{st.st_dev, st.st_ino, st.st_size, st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
+  if (::fstat(source_->descriptor(), &st) != 0) return {};
+  return Stamp{st.st_size, st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
 }
 
-bool StepFile::can_read_again() const { return stamp().has_value(); }
+bool StepFile::can_read_again() const {
+  std::error_code unknown;
+  return std::filesystem::is_regular_file(path_, unknown);
+}
+
+void StepFile::open() {
+  if (source_ || !can_read_again()) return;
+  source_ = std::make_unique<ByteSource>(path_);
+  first_stamp_ = stamp();
+}
 
 Result<void> StepFile::read(const TakeStep& take) {
-  if (!first_stamp_) first_stamp_ = stamp();
+  open();
   const TakeStep and_keep_header = [&](const Header& header, Step&& step) {
     if (!header_) header_ = header;
     return take(header, std::move(step));
@@ -35,18 +46,11 @@ Result<const Header*> StepFile::header() {
   return &*header_;
 }
 
-Result<void> StepFile::check_unchanged() {
-  const auto now = stamp();
-  if (!first_stamp_) first_stamp_ = now;
-  if (now && now == first_stamp_) return {};
-  return failure(ErrorCode::kInvalid, path_ + " changed while it was read; build again");
-}
-
 Result<Step> StepFile::step(const RecordPlace& place) {
   const auto held = header();
   if (!held) return tl::unexpected(held.error());
-  if (auto same = check_unchanged(); !same) return tl::unexpected(same.error());
-  if (!source_) source_ = std::make_unique<ByteSource>(path_);
+  if (!source_ || stamp() != first_stamp_)
+    return failure(ErrorCode::kInvalid, path_ + " changed while it was read; build again");
   return format_ == Format::kManifest ? read_manifest_step(*source_, **held, place)
                                       : read_compilation_database_step(*source_, **held, place);
 }

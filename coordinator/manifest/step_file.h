@@ -27,24 +27,23 @@ class StepFile {
   bool can_read_again() const;
   // What holds for all steps; after read(), or read now.
   Result<const Header*> header();
-  // The step that a reading of the same file found there.  Errors: as read();
-  // kInvalid when the file was written since the first reading.
+  // The step that a reading of the same file found there, also when another
+  // file has taken its name since.  Errors: as read(); kInvalid when it was written since.
   Result<Step> step(const RecordPlace&);
 
  private:
   struct Stamp {
-    std::uint64_t device = 0, inode = 0;
     std::int64_t size_bytes = 0, mtime_ns = 0;
     bool operator==(const Stamp&) const = default;
   };
-  std::optional<Stamp> stamp() const;
-  Result<void> check_unchanged();
+  Stamp stamp() const;
+  void open();
 
   std::string path_;
   Format format_;
   std::optional<Header> header_;
-  std::optional<Stamp> first_stamp_;
   std::unique_ptr<ByteSource> source_;  // for single steps
+  Stamp first_stamp_;
 };
 
 }  // namespace extfarm::manifest

@@ -20,7 +20,7 @@ bool has_all(const std::string& path, const CompilationEntries& wanted) {
     if (line.ends_with(',')) line.pop_back();
     lines.insert(digest_of(line));
   }
-  if (lines.size() < wanted.count) return false;
+  if (lines.empty()) return false;
   bool has = true;
   const auto told = for_each_compilation_line(
       wanted, [&](const std::string& line) { has = has && lines.contains(digest_of(line)); });
@@ -63,12 +63,13 @@ Result<void> write(const std::string& path, const CompilationEntries& entries) {
   const auto told = for_each_compilation_line(entries, [&](const std::string& line) {
     file << std::exchange(before, ",\n") << line;
   });
-  if (!told) return told;
   file << (before == "[\n" ? "[" : "") << "\n]\n";
   file.close();
   std::error_code failed;
-  if (file) std::filesystem::rename(temporary, path, failed);
-  if (file && !failed) return {};
+  if (told && file) std::filesystem::rename(temporary, path, failed);
+  if (told && file && !failed) return {};
+  std::filesystem::remove(temporary, failed);
+  if (!told) return told;
   return failure(ErrorCode::kIo, "cannot write " + path + "; is there room on its disk?");
 }
 

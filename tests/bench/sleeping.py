@@ -10,13 +10,13 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 
+from workers import EXTFARM, PROGRAMS, Workers, last_build
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = os.environ["EXTFARM_PROGRAMS"]
 SLEEPING_COMPILER = os.path.join(os.path.dirname(PROGRAMS), "tests", "bin", "sleeping_compiler")
 WORKERS, SLOTS = 2, 4
 
@@ -53,20 +53,13 @@ class Project:
                 out.write(f"{length:.4f}")
             os.remove(os.path.join(self.folder, action["argv"][-1]))
 
-    def start_workers(self):
-        command = [os.path.join(PROGRAMS, "extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--advertise", "127.0.0.1",
-                   "--slots", str(SLOTS), "--trust", self.tools, "--trust", "/usr", "-q"]
-        return [subprocess.Popen([*command, "--scratch", os.path.join(self.home, f"scratch{number}")],
-                                 env=self.environment) for number in range(WORKERS)]
-
     def build(self, *options):
-        command = [os.path.join(PROGRAMS, "extfarm"), "build", "--manifest", "manifest.json", "--local", "0",
+        command = [EXTFARM, "build", "--manifest", "manifest.json", "--local", "0",
                    "--no-store", *options]
         done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"sleeping: the build failed\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        with open(os.path.join(self.folder, ".extfarm", "last-build.json"), encoding="utf-8") as file:
-            return json.load(file), [line for line in done.stderr.splitlines() if "efficiency" in line]
+        return last_build(self.folder), [line for line in done.stderr.splitlines() if "efficiency" in line]
 
 
 def main():
@@ -83,18 +76,12 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="extfarm-bench-") as folder:
         project = Project(folder, steps, scale)
-        workers = project.start_workers()
-        try:
+        with Workers(folder, WORKERS, SLOTS, (project.tools, "/usr"), scratch=project.home):
             for name, extra in (("first build", ()), ("second build", ("--force",))):
                 told, lines = project.build(*extra)
                 print(f"{name}: {len(steps)} steps, efficiency {told['efficiency']:.3f}", *lines, sep="\n  ", flush=True)
                 rows.append({"build": name, "efficiency": told["efficiency"], "seconds": told["seconds"],
                              "slot_seconds": told["slot_seconds"]})
-        finally:
-            for worker in workers:
-                worker.send_signal(signal.SIGTERM)
-            for worker in workers:
-                worker.wait()
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as out:
             json.dump({"benchmark": "sleeping", "rows": rows}, out, indent=1)

@@ -85,7 +85,7 @@ Result<void> Executor::Impl::begin_views() {
   auto server = ForkServer::start();
   if (!server) return tl::unexpected(server.error());
   fork_server = std::move(*server);
-  return probe_views(*fork_server, runner, scratch.path());
+  return fork_server->probe(runner, scratch.path());
 }
 
 Executor::~Executor() {

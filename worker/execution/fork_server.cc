@@ -12,7 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <span>
+#include <filesystem>
 
 #include "common/base/byte_codec.h"
 #include "worker/execution/process_cage.h"
@@ -20,6 +20,7 @@
 namespace extfarm {
 namespace {
 
+constexpr Duration kLongestProbe = std::chrono::seconds(10);
 constexpr std::size_t kEnds = 5;  // in, out, err, status, verdict
 
 // What is said of one command: the sizes first, with the descriptors.
@@ -101,17 +102,13 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
 
 // The first process of the command's tree.  Becomes the command, too, as a copy.
 [[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict) {
-  const auto give_up = [&](int error) {
-    [[maybe_unused]] const auto written = ::write(ends.status, &error, sizeof error);
-    ::_exit(127);
-  };
   ProcessRequest request;
   ViewPlan view;
-  if (!read_message(bytes, request, view)) give_up(EBADMSG);
+  if (!read_message(bytes, request, view)) give_up(ends.status, EBADMSG);
   request.own_group = false;  // the tree's
   ::setpgid(0, 0);
-  if (const int error = enter_view(view); error != 0) give_up(error);
-  if (const int error = enter_process_cage(verdict); error != 0) give_up(error);
+  if (const int error = enter_view(view); error != 0) give_up(ends.status, error);
+  if (const int error = enter_process_cage(verdict); error != 0) give_up(ends.status, error);
   Launch(request).become(ends);
 }
 
@@ -176,8 +173,7 @@ int leave_network() {
 
 [[noreturn]] void become_server(int socket, pid_t parent) {
   for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
-  if (socket > 3) ::syscall(SYS_close_range, 3u, static_cast<unsigned>(socket) - 1, 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(socket) + 1, ~0u, 0u);
+  close_all_but(socket, 3);
   const int error = leave_network();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a new user namespace clears it
   if (::getppid() != parent || !write_all(socket, &error, sizeof error) || error != 0) ::_exit(0);
@@ -249,10 +245,14 @@ Result<Spawned> ForkServer::spawn(const ProcessRequest& request, const ViewPlan&
     return failure(ErrorCode::kIo, "cannot start " + request.program + ": no pipe: " + std::strerror(errno));
   Reply reply;
   bool is_answered = false;
+  std::string reason = "the process that starts commands was killed twice; is this machine short of memory?";
   for (int attempt = 0; attempt < 2 && !is_answered; ++attempt) {
     if (attempt > 0) {  // somebody has killed it
       end();
-      if (auto begun = begin(); !begun) break;
+      if (auto begun = begin(); !begun) {
+        reason = begun.error().message;
+        break;
+      }
     }
     is_answered = send(bytes, ends, verdict[1]) && read_all(socket_, &reply, sizeof reply);
   }
@@ -260,7 +260,39 @@ Result<Spawned> ForkServer::spawn(const ProcessRequest& request, const ViewPlan&
   if (is_answered && reply.pid > 0) return Spawned{reply.pid, verdict[0]};
   ::close(verdict[0]);
   return failure(ErrorCode::kIo, "cannot start " + request.program + ": " +
-                                     (is_answered ? std::strerror(reply.error) : "the fork server is gone"));
+                                     (is_answered ? std::strerror(reply.error) : reason));
+}
+
+Result<void> ForkServer::probe(ProcessRunner& runner, const std::string& scratch) {
+  namespace fs = std::filesystem;
+  const std::string folder = scratch + "/probe", root = folder + "-root", file = root + "/written";
+  std::error_code ignored;
+  fs::create_directories(folder, ignored);
+  fs::create_directories(root, ignored);
+  const auto try_it = [&]() -> Result<void> {
+    const auto view = PrivateView::prepare({root}, folder, {root});
+    if (!view) return tl::unexpected(view.error());
+    ProcessRequest request;
+    request.program = "/bin/sh";
+    request.argv = {"sh", "-c", ": > \"$0\"", file};
+    request.cwd = "/";
+    const auto ended = runner.run(request, kLongestProbe, [&](const ProcessRequest& asked, const ChildEnds& ends) {
+      return spawn(asked, view->plan(), ends);
+    });
+    if (!ended)
+      return failure(ErrorCode::kUnavailable, "this machine refuses private views (" + ended.error().message +
+                                                  "); allow user namespaces and overlayfs in them");
+    if (::access((view->roots()[0].upper + "/written").c_str(), F_OK) == 0 && ::access(file.c_str(), F_OK) != 0)
+      return {};
+    return failure(ErrorCode::kUnavailable,
+                   (ended->exit_code != 0 ? "nothing can be written in a private view: " + ended->stderr_bytes
+                                          : "a private view let a write through") +
+                       "; start the worker with --scratch on another filesystem");
+  };
+  const auto result = try_it();
+  fs::remove_all(folder, ignored);
+  fs::remove_all(root, ignored);
+  return result;
 }
 
 }  // namespace extfarm

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "common/base/result.h"
 #include "common/process/process_runner.h"
@@ -24,6 +25,8 @@ class ForkServer {
   // For ProcessRunner: the command in the view, as the only tenant of a process
   // tree of its own.  Errors: kIo; one that is dead is replaced first.
   Result<Spawned> spawn(const ProcessRequest&, const ViewPlan&, const ChildEnds&);
+  // Whether views can be made in `scratch`; the reason, and what to do, when not.
+  Result<void> probe(ProcessRunner&, const std::string& scratch);
 
  private:
   ForkServer() = default;

@@ -15,14 +15,11 @@
 #include <sstream>
 
 #include "worker/execution/confinement.h"
-#include "worker/execution/fork_server.h"
 
 namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr Duration kLongestProbe = std::chrono::seconds(10);
 
 bool lies_below(const std::string& path, const std::string& folder) {
   if (folder == "/") return true;
@@ -162,36 +159,6 @@ int enter_view(const ViewPlan& plan) {
   }
   if (::syscall(SYS_mount_setattr, AT_FDCWD, scratch, 0, &writable, sizeof writable) != 0) return errno;
   return give_up_powers();
-}
-
-Result<void> probe_views(ForkServer& server, ProcessRunner& runner, const std::string& scratch) {
-  const std::string folder = scratch + "/probe", root = folder + "-root", file = root + "/written";
-  std::error_code ignored;
-  fs::create_directories(folder, ignored);
-  fs::create_directories(root, ignored);
-  const auto try_it = [&]() -> Result<void> {
-    const auto view = PrivateView::prepare({root}, folder, {root});
-    if (!view) return tl::unexpected(view.error());
-    ProcessRequest request;
-    request.program = "/bin/sh";
-    request.argv = {"sh", "-c", ": > \"$0\"", file};
-    request.cwd = "/";
-    const auto ended = runner.run(request, kLongestProbe, [&](const ProcessRequest& asked, const ChildEnds& ends) {
-      return server.spawn(asked, view->plan(), ends);
-    });
-    if (!ended)
-      return failure(ErrorCode::kUnavailable, "this machine refuses private views (" + ended.error().message +
-                                                  "); allow user namespaces and overlayfs in them");
-    if (::access((view->roots()[0].upper + "/written").c_str(), F_OK) == 0 && ::access(file.c_str(), F_OK) != 0)
-      return {};
-    return failure(ErrorCode::kUnavailable, ended->exit_code != 0 ? "nothing can be written in a private view: " +
-                                                                        ended->stderr_bytes
-                                                                  : "a private view let a write through");
-  };
-  const auto result = try_it();
-  fs::remove_all(folder, ignored);
-  fs::remove_all(root, ignored);
-  return result;
 }
 
 }  // namespace extfarm

@@ -43,9 +43,4 @@ class PrivateView {
   ViewPlan plan_;
 };
 
-class ForkServer;
-class ProcessRunner;
-// Whether this process may make such views; the reason when not.
-Result<void> probe_views(ForkServer&, ProcessRunner&, const std::string& scratch);
-
 }  // namespace extfarm

@@ -3,18 +3,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "common/process/launch.h"
+
 namespace extfarm {
 namespace {
 
 [[noreturn]] void reap_until_end_of(pid_t command, int verdict) {
-  if (verdict > 0) ::syscall(SYS_close_range, 0u, static_cast<unsigned>(verdict) - 1, 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(verdict) + 1, ~0u, 0u);
+  close_all_but(verdict, 0);
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, 0);

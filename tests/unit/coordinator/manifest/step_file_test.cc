@@ -80,5 +80,20 @@ TEST_F(StepFileTest, AFileThatWasWrittenSinceIsRefused) {
   EXPECT_EQ(again.error().message, path_ + " changed while it was read; build again");
 }
 
+TEST_F(StepFileTest, AnotherFileByTheSameNameDoesNotMatter) {
+  write("{\"schema\": 1, \"actions\": [" + many_actions(2) + "]}");
+  StepFile file(path_, StepFile::Format::kManifest);
+  RecordPlace place;
+  ASSERT_TRUE(file.read([&](const Header&, Step&& step) -> Result<void> {
+    place = step.place;
+    return {};
+  }));
+  std::filesystem::rename(path_, path_ + ".old");
+  write("{}");
+  const auto again = file.step(place);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->id, "1");
+}
+
 }  // namespace
 }  // namespace extfarm::manifest
