@@ -45,28 +45,23 @@ VersionId FileVersions::intern(const std::string& path, const Digest& digest) {
   return id;
 }
 
-void FileVersions::look_at(Path& path) {
-  if (path.look == look_) return;
-  path.look = look_;
-  const auto before = std::exchange(path.stamp, filesystem_.stat(*path.name));
-  if (path.stamp != before || !path.stamp || !is_settled(*path.stamp)) path.digest.reset();
-}
-
-std::optional<Digest> FileVersions::digest_now(Path& path) {
-  if (path.digest) return path.digest;
+// Of the file at this path, which has this stamp.
+std::optional<Digest> FileVersions::digest_at(const Path& path, const FileStamp& stamp) {
   for (VersionId id = path.newest; id != 0; id = versions_[id].older) {
-    if (versions_[id].stamp == *path.stamp) {
-      digests_.remember(*path.name, *path.stamp, versions_[id].digest);
-      return path.digest = versions_[id].digest;
+    if (versions_[id].stamp == stamp) {
+      digests_.remember(*path.name, stamp, versions_[id].digest);
+      return versions_[id].digest;
     }
   }
-  return path.digest = digests_.digest(*path.name);
+  return digests_.digest(*path.name);
 }
 
 Digest FileVersions::digest_now(const std::string& path) {
-  Path& known = paths_[index_of(path)];
-  look_at(known);
-  return known.stamp ? digest_now(known).value_or(Digest{}) : Digest{};
+  const Path& known = paths_[index_of(path)];
+  for (VersionId id = known.newest; id != 0; id = versions_[id].older) {
+    if (state(id) == State::kSame) return versions_[id].digest;
+  }
+  return digests_.digest(path).value_or(Digest{});
 }
 
 void FileVersions::note_stamp(VersionId id, const FileStamp& stamp) {
@@ -85,23 +80,20 @@ FileVersions::State FileVersions::state(VersionId id) {
 }
 
 FileVersions::State FileVersions::judge(VersionId id) {
-  Path& path = paths_[versions_[id].path];
-  look_at(path);
-  if (versions_[id].digest.is_zero()) return path.stamp ? State::kAppeared : State::kSame;
-  if (!path.stamp) return State::kGone;
-  const auto now = digest_now(path);
+  const Path& path = paths_[versions_[id].path];
+  const auto stamp = filesystem_.stat(*path.name);
+  if (versions_[id].digest.is_zero()) return stamp ? State::kAppeared : State::kSame;
+  if (!stamp) return State::kGone;
+  const auto now = digest_at(path, *stamp);
   if (!now || *now != versions_[id].digest) return State::kChanged;  // no digest: no regular file any more
-  note_stamp(id, *path.stamp);
+  note_stamp(id, *stamp);
   return State::kSame;
 }
 
 void FileVersions::forget(const std::string& path) {
   const auto it = indexes_.find(path);
   if (it == indexes_.end()) return;
-  Path& known = paths_[it->second];
-  known.look = 0;
-  known.stamp.reset();
-  for (VersionId id = known.newest; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;
+  for (VersionId id = paths_[it->second].newest; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;
 }
 
 std::vector<FileVersion> FileVersions::take_unsaved() {

@@ -63,9 +63,6 @@ class FileVersions {
   struct Path {
     const std::string* name = nullptr;  // the key in indexes_
     VersionId newest = 0;               // of its versions
-    std::uint32_t look = 0;          // the last look at it
-    std::optional<FileStamp> stamp;  // as it is now
-    std::optional<Digest> digest;    // as it is now, once somebody had to know
   };
   struct Version {
     std::uint32_t path = kNoPath;
@@ -79,8 +76,7 @@ class FileVersions {
   std::uint32_t index_of(const std::string& path);
   void add_version(VersionId, std::uint32_t path, const Digest&, const FileStamp&, bool is_unsaved);
   State judge(VersionId);
-  void look_at(Path&);
-  std::optional<Digest> digest_now(Path&);
+  std::optional<Digest> digest_at(const Path&, const FileStamp&);
   void note_stamp(VersionId, const FileStamp&);
 
   const Filesystem& filesystem_;
