@@ -16,7 +16,6 @@ BuildMemory::BuildMemory(const std::string& project_root, const Filesystem& file
       judge_(project_root, filesystem, digests) {}
 
 void BuildMemory::restore() {
-  judge_.versions().reserve(records_.file_count());
   records_.for_each_file([&](std::uint32_t id, std::string path, std::string_view content) {
     if (auto version = freshness::decode_version(id, std::move(path), content)) judge_.versions().restore(*version);
   });
@@ -109,9 +108,9 @@ void BuildMemory::forget(const Attestation& attestation) {
 Attestation BuildMemory::attestation_of(const Recorded& recorded) const {
   Attestation out;
   const auto& versions = judge_.versions();
-  for (const auto id : recorded.inputs) out.inputs.push_back({versions.path(id), versions.digest(id)});
+  for (const auto id : recorded.inputs) out.inputs.push_back({std::string(versions.path(id)), versions.digest(id)});
   for (const auto& output : recorded.outputs) {
-    out.outputs.push_back({versions.path(output.version), output.kind, output.mode, output.size_bytes,
+    out.outputs.push_back({std::string(versions.path(output.version)), output.kind, output.mode, output.size_bytes,
                            versions.digest(output.version), output.link_target});
   }
   return out;

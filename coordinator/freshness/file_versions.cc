@@ -3,22 +3,10 @@
 #include <utility>
 
 namespace extfarm::freshness {
-std::uint32_t FileVersions::index_of(const std::string& path) {
-  const auto [it, is_new] = indexes_.try_emplace(path, static_cast<std::uint32_t>(paths_.size()));
-  if (is_new) {
-    paths_.emplace_back().name = &it->first;
-  }
-  return it->second;
-}
-
-std::optional<std::uint32_t> FileVersions::known_index(const std::string& path) const {
-  const auto it = indexes_.find(path);
-  if (it == indexes_.end()) return std::nullopt;
-  return it->second;
-}
-
-void FileVersions::reserve(std::size_t versions) {
-  indexes_.reserve(versions);
+std::uint32_t FileVersions::index_of(std::string_view path) {
+  const auto [index, is_new] = names_.add(path);
+  if (is_new) newest_.push_back(0);
+  return index;
 }
 
 void FileVersions::restore(FileVersion kept) {
@@ -28,13 +16,13 @@ void FileVersions::restore(FileVersion kept) {
 
 void FileVersions::add_version(VersionId id, std::uint32_t path, const Digest& digest, const FileStamp& stamp,
                                bool is_unsaved) {
-  const VersionId older = std::exchange(paths_[path].newest, id);
+  const VersionId older = std::exchange(newest_[path], id);
   versions_[id] = {path, older, digest, stamp, State::kUnknown, 0, is_unsaved};
 }
 
 VersionId FileVersions::intern(const std::string& path, const Digest& digest) {
   const auto index = index_of(path);
-  for (VersionId id = paths_[index].newest; id != 0; id = versions_[id].older) {
+  for (VersionId id = newest_[index]; id != 0; id = versions_[id].older) {
     if (versions_[id].digest == digest) return id;
   }
   if (versions_.empty()) versions_.emplace_back();  // 0 is no version
@@ -46,19 +34,19 @@ VersionId FileVersions::intern(const std::string& path, const Digest& digest) {
 }
 
 // Of the file at this path, which has this stamp.
-std::optional<Digest> FileVersions::digest_at(const Path& path, const FileStamp& stamp) {
-  for (VersionId id = path.newest; id != 0; id = versions_[id].older) {
+std::optional<Digest> FileVersions::digest_at(std::uint32_t path, const FileStamp& stamp) {
+  const std::string name(names_[path]);
+  for (VersionId id = newest_[path]; id != 0; id = versions_[id].older) {
     if (versions_[id].stamp == stamp) {
-      digests_.remember(*path.name, stamp, versions_[id].digest);
+      digests_.remember(name, stamp, versions_[id].digest);
       return versions_[id].digest;
     }
   }
-  return digests_.digest(*path.name);
+  return digests_.digest(name);
 }
 
 Digest FileVersions::digest_now(const std::string& path) {
-  const Path& known = paths_[index_of(path)];
-  for (VersionId id = known.newest; id != 0; id = versions_[id].older) {
+  for (VersionId id = newest_[index_of(path)]; id != 0; id = versions_[id].older) {
     if (state(id) == State::kSame) return versions_[id].digest;
   }
   return digests_.digest(path).value_or(Digest{});
@@ -80,8 +68,8 @@ FileVersions::State FileVersions::state(VersionId id) {
 }
 
 FileVersions::State FileVersions::judge(VersionId id) {
-  const Path& path = paths_[versions_[id].path];
-  const auto stamp = filesystem_.stat(*path.name);
+  const auto path = versions_[id].path;
+  const auto stamp = filesystem_.stat(std::string(names_[path]));
   if (versions_[id].digest.is_zero()) return stamp ? State::kAppeared : State::kSame;
   if (!stamp) return State::kGone;
   const auto now = digest_at(path, *stamp);
@@ -91,9 +79,9 @@ FileVersions::State FileVersions::judge(VersionId id) {
 }
 
 void FileVersions::forget(const std::string& path) {
-  const auto it = indexes_.find(path);
-  if (it == indexes_.end()) return;
-  for (VersionId id = paths_[it->second].newest; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;
+  const auto index = names_.find(path);
+  if (!index) return;
+  for (VersionId id = newest_[*index]; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;
 }
 
 std::vector<FileVersion> FileVersions::take_unsaved() {
@@ -101,7 +89,7 @@ std::vector<FileVersion> FileVersions::take_unsaved() {
   for (const VersionId id : std::exchange(unsaved_, {})) {
     Version& version = versions_[id];
     version.is_unsaved = false;
-    out.push_back({id, *paths_[version.path].name, version.digest, version.stamp});
+    out.push_back({id, std::string(names_[version.path]), version.digest, version.stamp});
   }
   return out;
 }

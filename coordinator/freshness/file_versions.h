@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/digest.h"
+#include "common/base/string_table.h"
 #include "common/system/filesystem.h"
 
 namespace extfarm::freshness {
@@ -33,15 +33,14 @@ class FileVersions {
 
   FileVersions(const Filesystem& filesystem, DigestCache& digests) : filesystem_(filesystem), digests_(digests) {}
 
-  // What an earlier build has kept; about how many versions there will be.
-  void reserve(std::size_t versions);
+  // What an earlier build has kept.
   void restore(FileVersion);
   // The version of `path` with `digest`, new or known.
   VersionId intern(const std::string& path, const Digest& digest);
   bool knows(VersionId id) const { return id < versions_.size() && versions_[id].path != kNoPath; }
-  const std::string& path(VersionId id) const { return *paths_[versions_[id].path].name; }
+  std::string_view path(VersionId id) const { return names_[versions_[id].path]; }
   const Digest& digest(VersionId id) const { return versions_[id].digest; }
-  std::optional<std::uint32_t> known_index(const std::string& path) const;  // nullopt: no version of it
+  std::optional<std::uint32_t> known_index(std::string_view path) const { return names_.find(path); }
   // When the file had this digest: zeros are not to be trusted; nullopt: there was no file.
   std::optional<FileStamp> stamp(VersionId id) const {
     return versions_[id].digest.is_zero() ? std::nullopt : std::optional(versions_[id].stamp);
@@ -59,11 +58,7 @@ class FileVersions {
 
  private:
   static constexpr std::uint32_t kNoPath = 0xffffffff;
-  // Both kept small: there may be hundreds of thousands.
-  struct Path {
-    const std::string* name = nullptr;  // the key in indexes_
-    VersionId newest = 0;               // of its versions
-  };
+  // Kept small: there may be hundreds of thousands.
   struct Version {
     std::uint32_t path = kNoPath;
     VersionId older = 0;             // of the same path
@@ -73,17 +68,17 @@ class FileVersions {
     std::uint32_t look = 0;
     bool is_unsaved = false;
   };
-  std::uint32_t index_of(const std::string& path);
+  std::uint32_t index_of(std::string_view path);
   void add_version(VersionId, std::uint32_t path, const Digest&, const FileStamp&, bool is_unsaved);
   State judge(VersionId);
-  std::optional<Digest> digest_at(const Path&, const FileStamp&);
+  std::optional<Digest> digest_at(std::uint32_t path, const FileStamp&);
   void note_stamp(VersionId, const FileStamp&);
 
   const Filesystem& filesystem_;
   DigestCache& digests_;
-  std::deque<Path> paths_;
+  StringTable names_;              // of paths
+  std::deque<VersionId> newest_;   // by path
   std::deque<Version> versions_;
-  std::unordered_map<std::string, std::uint32_t> indexes_;
   std::vector<VersionId> unsaved_;
   std::uint32_t look_ = 1;
 };

@@ -17,9 +17,9 @@ constexpr Digest kNobodyKnows = [] {
   return out;
 }();
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string folder_of(std::string_view path) { return std::string(path.substr(0, path.rfind('/'))); }
 
-bool is_systems(const std::string& path) {
+bool is_systems(std::string_view path) {
   static constexpr std::string_view kFolders[] = {"/usr/include", "/usr/lib", "/usr/local/include"};
   return std::any_of(std::begin(kFolders), std::end(kFolders), [&](std::string_view folder) {
     return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
@@ -46,9 +46,9 @@ SearchFolders with_folders_beside(const Action& action, const Attestation& attes
 
 }  // namespace
 
-std::string Judge::shown(const std::string& path) const {
+std::string Judge::shown(std::string_view path) const {
   const bool is_below = path.size() > root_.size() + 1 && path.starts_with(root_) && path[root_.size()] == '/';
-  return is_below ? path.substr(root_.size() + 1) : path;
+  return std::string(is_below ? path.substr(root_.size() + 1) : path);
 }
 
 bool Judge::is_accounted_for(const std::string& path, const Recorded& recorded) const {
@@ -79,7 +79,7 @@ std::string Judge::reason_in_inputs(const Action& action, const Recorded& record
 }
 
 const IncludeLines& Judge::includes_of(const Action& action, VersionId id) {
-  const auto& path = versions_.path(id);
+  const std::string path(versions_.path(id));
   const auto read = [&](IncludeLines& out) -> const IncludeLines& {
     const auto text = filesystem_.read(path);
     out = text ? read_include_lines(*text) : IncludeLines{};
@@ -135,7 +135,7 @@ std::string Judge::reason_in_search(const Action& action, const Recorded& record
 std::string Judge::reason_in_outputs(const Recorded& recorded) {
   for (const auto& output : recorded.outputs) {
     if (output.kind == OutputKind::kRemoved) continue;
-    const auto& path = versions_.path(output.version);
+    const std::string path(versions_.path(output.version));
     const std::string gone = "its output " + shown(path) + " is gone";
     const std::string changed = "its output " + shown(path) + " was changed";
     struct stat st {};

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "common/model/action.h"
@@ -48,7 +49,7 @@ class Judge {
   void look_again();
   // This file was written.
   void forget(const std::string& path);
-  std::string shown(const std::string& path) const;
+  std::string shown(std::string_view path) const;
 
   FileVersions& versions() { return versions_; }
   const FileVersions& versions() const { return versions_; }

@@ -84,12 +84,12 @@ bool SearchOrder::exists(const std::string& folder, std::string_view name) {
   return exists(folder + "/" + std::string(name.substr(0, slash)), name.substr(slash + 1));
 }
 
-std::vector<Earlier> SearchOrder::look(const SearchFolders& searched, const std::string& path) {
+std::vector<Earlier> SearchOrder::look(const SearchFolders& searched, std::string_view path) {
   std::vector<Earlier> out;
   for (std::size_t at = 0; at < searched.folders.size(); ++at) {
     const auto& folder = searched.folders[at];
     if (path.size() <= folder.size() + 1 || !path.starts_with(folder) || path[folder.size()] != '/') continue;
-    const auto name = std::string_view(path).substr(folder.size() + 1);
+    const auto name = path.substr(folder.size() + 1);
     const std::string other = other_name(name);
     const std::size_t end = std::max<std::size_t>(at, searched.beside_count);
     for (std::size_t earlier = 0; earlier < end; ++earlier) {
@@ -105,7 +105,7 @@ std::vector<Earlier> SearchOrder::look(const SearchFolders& searched, const std:
   return out;
 }
 
-const std::vector<Earlier>& SearchOrder::earlier_than(SearchId id, const std::string& path,
+const std::vector<Earlier>& SearchOrder::earlier_than(SearchId id, std::string_view path,
                                                       std::uint32_t path_index) {
   if (id == 0 || id >= orders_.size()) return kNone;
   if (is_stale_) refresh();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -40,7 +41,7 @@ class SearchOrder {
   SearchId intern(const SearchFolders&);
   // Existing files that a search for `path` by any of its names meets before it.
   // `path_index` names the path in this build.
-  const std::vector<Earlier>& earlier_than(SearchId, const std::string& path, std::uint32_t path_index);
+  const std::vector<Earlier>& earlier_than(SearchId, std::string_view path, std::uint32_t path_index);
   const SearchFolders& searched(SearchId id) const { return orders_[id].searched; }
   bool knows(SearchId id) const { return id < orders_.size(); }
   // `name` may have folders in it.
@@ -67,7 +68,7 @@ class SearchOrder {
   void list(const std::string& folder, Listing&);
   void forget_found();
   const std::unordered_set<std::string>& names_in(const std::string& folder);
-  std::vector<Earlier> look(const SearchFolders&, const std::string& path);
+  std::vector<Earlier> look(const SearchFolders&, std::string_view path);
 
   const Filesystem& filesystem_;
   std::vector<Order> orders_;

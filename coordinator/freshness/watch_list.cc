@@ -30,10 +30,10 @@ WatchList::Number WatchList::add_file(const std::string& path, const std::option
   return known->second;
 }
 
-WatchList::Number WatchList::add_version(std::uint32_t id, const std::string& path,
+WatchList::Number WatchList::add_version(std::uint32_t id, std::string_view path,
                                          const std::optional<FileStamp>& stamp) {
   if (by_id_.size() <= id) by_id_.resize(id + 1, kNoNumber);
-  return by_id_[id] = add_file(path, stamp);
+  return by_id_[id] = add_file(std::string(path), stamp);
 }
 
 std::optional<WatchList::Number> WatchList::number_of(std::uint32_t id) const {

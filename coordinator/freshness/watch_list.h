@@ -22,7 +22,7 @@ class WatchList {
   // of zeros is not to be trusted: the file always counts as changed.
   Number add_file(const std::string& path, const std::optional<FileStamp>&);
   // The same, found again by a number of the caller's own, which is quicker than by its path.
-  Number add_version(std::uint32_t id, const std::string& path, const std::optional<FileStamp>&);
+  Number add_version(std::uint32_t id, std::string_view path, const std::optional<FileStamp>&);
   std::optional<Number> number_of(std::uint32_t id) const;
   // A folder by the names in it.  No stamp: it is listed each time.
   void add_folder(const std::string& path, const std::optional<FileStamp>&, const Digest& names);

@@ -112,11 +112,6 @@ void Records::set_edge(const Identity& producer, const Identity& consumer) {
   database_->query("INSERT OR IGNORE INTO edges VALUES (?, ?)").bind(to_hex(producer)).bind(to_hex(consumer)).step();
 }
 
-std::size_t Records::file_count() const {
-  auto query = database_->query("SELECT max(id) FROM files");
-  return query.step() ? static_cast<std::size_t>(query.integer(0)) : 0;
-}
-
 void Records::for_each_file(const Each& each) const {
   auto query = database_->query("SELECT id, path, content FROM files");
   while (query.step()) each(static_cast<std::uint32_t>(query.integer(0)), query.bytes(1), query.bytes(2));

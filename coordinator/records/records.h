@@ -46,7 +46,6 @@ class Records {
   void set_edge(const Identity& producer, const Identity& consumer);
 
   using Each = std::function<void(std::uint32_t id, std::string path, std::string_view content)>;
-  std::size_t file_count() const;
   void for_each_file(const Each&) const;
   void for_each_search(const Each&) const;  // path is empty
   void set_file(std::uint32_t id, const std::string& path, std::string_view content);

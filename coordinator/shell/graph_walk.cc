@@ -84,7 +84,6 @@ void GraphWalk::take_answer(std::uint32_t at, const front_door::AnswerMessage& m
     graph_.drop_words(steps_[at]);
     return;
   }
-  steps_[at].local_reason = message.reason;
   waiting_local_.push_back(at);
 }
 
@@ -112,7 +111,7 @@ void GraphWalk::run_here(std::uint32_t at) {
     return finish(at);
   }
   if (step.stays_local) {  // the farm has counted the others
-    reporting::log_local(log_, {action.cwd, action.argv, step.local_reason});
+    reporting::log_local(log_, {action.cwd, action.argv, step.labels->local_reason});
   }
   ProcessRequest request;
   request.program = action.program;

@@ -35,14 +35,14 @@ Result<void> StepGraph::read(const manifest::Environment& own_environment, const
 Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& step) {
   if (steps_.empty()) take_environment(header);
   GraphStep out;
-  out.id = step.id;
-  out.group = step.group;
+  StepLabels labels{step.id, step.group, ""};
   out.place = step.place;
   out.is_default = step.is_default;
   after_.push_back(step.after);
   out.words = std::make_unique<manifest::Step>(std::move(step));
-  const Action action = action_of(out, out.local_reason);
-  out.stays_local = !out.local_reason.empty();
+  const Action action = action_of(out, labels.local_reason);
+  out.stays_local = !labels.local_reason.empty();
+  out.set_labels(std::move(labels));
   out.kind = action.kind;
   out.identity = ActionIntake::identity_of(action);
   out.fingerprint = freshness::fingerprint_of(action);
@@ -94,15 +94,17 @@ Action StepGraph::action_of(const GraphStep& step, std::string& local_reason) {
 Result<void> StepGraph::link() {
   std::vector<manifest::Links> links;
   links.reserve(steps_.size());
-  for (std::size_t i = 0; i < steps_.size(); ++i)
-    links.push_back({steps_[i].id, steps_[i].inputs, steps_[i].outputs, after_[i]});
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const auto& step = steps_[i];
+    links.push_back({step.labels ? std::string_view(step.labels->id) : std::string_view(), step.inputs, step.outputs, after_[i]});
+  }
   const auto order = manifest::order_of(links);
   if (!order) return tl::unexpected(order.error());
   order_.assign(order->begin(), order->end());
   std::unordered_map<std::string_view, std::uint32_t> makers, ids;
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     for (const auto& output : steps_[i].outputs) makers[output] = i;
-    if (!steps_[i].id.empty()) ids[steps_[i].id] = i;
+    if (const auto& labels = steps_[i].labels; labels && !labels->id.empty()) ids[labels->id] = i;
   }
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     auto& before = steps_[i].before;
@@ -146,7 +148,7 @@ Result<void> StepGraph::select(const std::vector<std::string>& targets) {
     const auto path = absolute_path(target, std::filesystem::current_path().string());
     bool is_known = false;
     for (auto& step : steps_) {
-      const bool is_meant = step.id == target || step.group == target ||
+      const bool is_meant = (step.labels && (step.labels->id == target || step.labels->group == target)) ||
                             std::find(step.outputs.begin(), step.outputs.end(), path) != step.outputs.end();
       if (is_meant) step.state = StepState::kWaiting;
       is_known = is_known || is_meant;

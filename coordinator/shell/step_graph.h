@@ -25,8 +25,16 @@ enum class StepState : std::uint8_t {
   kSkipped,   // something before it failed
 };
 
-struct GraphStep {
+// What few steps have.
+struct StepLabels {
   std::string id, group;
+  std::string local_reason;  // of one that stays local
+  bool operator==(const StepLabels&) const = default;
+};
+
+// Kept small: there may be a hundred thousand.
+struct GraphStep {
+  std::unique_ptr<StepLabels> labels;  // null: all are empty
   manifest::RecordPlace place;
   std::unique_ptr<manifest::Step> words;  // null until they are needed: two kilobytes each
   bool is_default = true;
@@ -39,8 +47,11 @@ struct GraphStep {
   std::vector<std::uint32_t> before, behind;  // positions of steps that come before it, and after
   // Numbers of the files that its being up to date rests upon, ascending; empty: files do not show it.
   std::vector<std::uint32_t> watched;
-  std::string local_reason;
   double tail_seconds = 0;  // of the longest chain behind it
+
+  void set_labels(StepLabels given) {
+    if (given != StepLabels{}) labels = std::make_unique<StepLabels>(std::move(given));
+  }
 };
 
 class StepGraph {
