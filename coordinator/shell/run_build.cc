@@ -7,6 +7,7 @@
 
 #include "coordinator/shell/build_session.h"
 #include "coordinator/shell/compile_commands.h"
+#include "coordinator/shell/jobs_for_command.h"
 #include "coordinator/shell/masquerade.h"
 
 extern char** environ;
@@ -32,12 +33,13 @@ std::string search_path() {
   return path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-// `first_on_path`: a folder, or nothing.
+// `first_on_path`: folders, or nothing.  `jobs`: null when the command decides how many there are.
 std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
                                                                          const RunOptions& options,
-                                                                         const std::string& first_on_path) {
+                                                                         const std::string& first_on_path,
+                                                                         const JobsForCommand* jobs) {
   std::vector<std::pair<std::string, std::string>> out;
-  std::string python_path = plugin_folder();
+  std::string python_path = plugin_folder(), makeflags;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const auto equals = text.find('=');
@@ -51,14 +53,36 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
       continue;
     }
     if (name == "PATH" && !first_on_path.empty()) continue;
+    if (name == "MAKEFLAGS" && jobs != nullptr) {
+      makeflags = value;
+      continue;
+    }
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
   if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
+  if (jobs != nullptr) out.emplace_back("MAKEFLAGS", jobs->makeflags(makeflags));
   // What a front end runs itself keeps to the same number.
   if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
   if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
   if (!python_path.empty()) out.emplace_back("PYTHONPATH", python_path);
+  return out;
+}
+
+// Folders of links to the launcher, to lie first on the command's PATH.
+Result<std::vector<std::string>> folders_of_links(const RunOptions& options, const std::string& runtime) {
+  const std::string launcher = program_folder() + "/extfarm-cc";
+  std::vector<std::string> out;
+  if (options.masquerade) {
+    out.push_back(runtime + "/masquerade");
+    if (const auto made = make_masquerade(out.back(), launcher, search_path(), options.farm_tools); !made)
+      return tl::unexpected(made.error());
+  }
+  if (options.jobs_follow_farm && !find_program("ninja").empty()) {
+    // A folder that stays: CMake writes down where it has found ninja.
+    out.push_back(fs::absolute(options.key_folder).string() + "/jobs");
+    if (const auto made = make_link(out.back(), "ninja", launcher); !made) return tl::unexpected(made.error());
+  }
   return out;
 }
 
@@ -93,17 +117,24 @@ int run_build(const RunOptions& options) {
   if (!opened) return refuse(opened.error().exit_code, opened.error().message);
   BuildSession& session = **opened;
 
-  std::string links;
-  if (options.masquerade) {
-    links = (*tree)->runtime.path() + "/masquerade";
-    if (const auto made = make_masquerade(links, program_folder() + "/extfarm-cc", search_path(), options.farm_tools); !made)
-      return refuse(kExitRetry, made.error().message);
+  std::unique_ptr<JobsForCommand> jobs;
+  if (options.jobs_follow_farm) {
+    auto opened_jobs = JobsForCommand::open(session.farm(), local_steps(options), options.core_count);
+    if (!opened_jobs) return refuse(kExitRetry, opened_jobs.error().message);
+    jobs = std::move(*opened_jobs);
   }
+  const auto links = folders_of_links(options, (*tree)->runtime.path());
+  if (!links) return refuse(kExitRetry, links.error().message);
   ProcessRequest request;
-  const std::string link = links + "/" + options.command[0];
-  request.program = !links.empty() && fs::exists(link) ? link : program;
+  request.program = program;
+  std::string first_on_path;
+  for (const auto& folder : *links) {
+    first_on_path += (first_on_path.empty() ? "" : ":") + folder;
+    if (fs::exists(folder + "/" + options.command[0])) request.program = folder + "/" + options.command[0];
+  }
   request.argv = options.command;
-  request.environment = environment_for_command(session.socket(), options, links);
+  request.environment = environment_for_command(session.socket(), options, first_on_path, jobs.get());
+  if (jobs) request.kept_descriptors = jobs->descriptors();
   request.cwd = options.project_root;
   request.capture_output = false;
   request.own_group = false;
@@ -127,6 +158,10 @@ int run_build(const RunOptions& options) {
           // The terminal has told the command too; a signal sent to us alone is passed on.
           if (pid) ::kill(*pid, signal);
         });
+    if (jobs) {
+      jobs->follow();
+      session.await(jobs->awaited());
+    }
     if (interrupted && clock.now() - *interrupted > kGraceAfterInterrupt)
       session.runner().stop(*command, std::chrono::seconds(1));
   }

@@ -1,0 +1,48 @@
+// How many jobs the command's own build tool keeps under way: tokens for make,
+// a number for ninja.  Follows the farm; decides nothing about actions.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/farm/farm.h"
+#include "coordinator/shell/jobserver.h"
+
+namespace extfarm {
+
+struct JobsPolicy {
+  // A step that waits for the farm is a shell and an extfarm-cc: measured, 1.3 MB of its own and 4 ms of a core
+  // from its start to its end.  As many for each core keep it busy for a quarter of a second: steps are never
+  // short of tokens, and a makefile of nothing but such steps leaves the host usable.
+  std::size_t most_jobs_per_core = 64;
+  // 700 MB of such steps; half of the 1,024 descriptors that a coordinator may have open, one for each.
+  std::size_t most_jobs = 512;
+};
+
+class JobsForCommand {
+ public:
+  // `local_steps`: how many steps may keep this host busy at a time.
+  // Errors: kIo.
+  static Result<std::unique_ptr<JobsForCommand>> open(Farm&, std::size_t local_steps, std::size_t core_count,
+                                                      JobsPolicy = {});
+  // The command must have these, under the same numbers.
+  std::vector<int> descriptors() const { return tokens_->descriptors(); }
+  std::string makeflags(const std::string& inherited) const { return tokens_->makeflags(inherited, most_jobs_); }
+  // As many tokens as there are local steps, and one more for each step that
+  // waits at the farm, while workers have slots for it.  So what does not wait
+  // is never more than the local steps, however large the farm is.
+  void follow();
+  // To be waited for beside what the farm waits for; -1: nothing.
+  int awaited() const { return tokens_->is_owed_tokens() ? tokens_->fd() : -1; }
+
+ private:
+  JobsForCommand(Farm& farm, std::size_t local_steps, std::size_t most_jobs, std::unique_ptr<Jobserver> tokens)
+      : farm_(farm), local_steps_(local_steps), most_jobs_(most_jobs), tokens_(std::move(tokens)) {}
+  Farm& farm_;
+  std::size_t local_steps_, most_jobs_;
+  std::unique_ptr<Jobserver> tokens_;
+};
+
+}  // namespace extfarm
