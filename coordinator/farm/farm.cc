@@ -67,6 +67,7 @@ Duration Farm::time_to_wait() const {
   if (const auto deadline = scheduler_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
   const bool awaits_own = first_answers_.awaits_own_worker(parts_.clock.now());
   if (!parts_.directory.has_usable() || !jobs_wanted_.empty()) wait = std::min<Duration>(wait, awaits_own ? kNextLookForOwn : kNextLook);
+  if (parts_.door.held_count() > 0) wait = std::min<Duration>(wait, kNextLook);
   return std::max(wait, Duration{0});
 }
 

@@ -62,6 +62,9 @@ class Farm {
   std::size_t jobs() const;
   // Steps that wait for the farm meanwhile, and use no processor of this host.
   std::size_t steps_at_the_farm() const { return parts_.door.waiting_count(); }
+  // How many more of them may be told that they are done; see FrontDoor.
+  void allow_answers(std::size_t count) { parts_.door.allow_answers(count); }
+  std::size_t held_answers() const { return parts_.door.held_count(); }
   std::size_t usable_slots() const { return scheduler_.usable_slots(); }
   // Reads all that has arrived and carries out what follows from it.
   void turn();

@@ -189,8 +189,21 @@ std::vector<DoorEvent> FrontDoor::take_events() {
 void FrontDoor::answer(ConnectionId id, const AnswerMessage& message) {
   const auto it = connections_.find(id);
   if (it == connections_.end()) return;
+  if (it->second.unanswered_count == 1 && allowed_count_ != kAllAnswers) {
+    if (allowed_count_ == 0) return held_.emplace_back(id, message), void();
+    --allowed_count_;
+  }
   if (it->second.unanswered_count > 0 && --it->second.unanswered_count == 0) --waiting_count_;
   say(id, answer_line(message));
+}
+
+void FrontDoor::allow_answers(std::size_t count) {
+  allowed_count_ = count;
+  while (!held_.empty() && allowed_count_ > 0) {
+    const auto [id, message] = std::move(held_.front());
+    held_.pop_front();
+    answer(id, message);
+  }
 }
 
 void FrontDoor::let_run(ConnectionId id, const std::string& request_id) { say(id, go_line(request_id)); }

@@ -2,9 +2,12 @@
 // nothing of what becomes of a request.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -51,6 +54,11 @@ class FrontDoor {
   // Reads and writes what can be without waiting.
   std::vector<DoorEvent> take_events();
   void answer(ConnectionId, const AnswerMessage&);
+  // So many more front ends may be told all that they wait for; what is said to
+  // others is held, and goes out in its order.  At first, and for most: no limit.
+  void allow_answers(std::size_t count);
+  static constexpr std::size_t kAllAnswers = SIZE_MAX;
+  std::size_t held_count() const { return held_.size(); }
   // The slot is the connection's until it closes.
   void let_run(ConnectionId, const std::string& id);
   void tell_jobs(ConnectionId, const std::string& id, std::size_t jobs);
@@ -81,7 +89,8 @@ class FrontDoor {
   std::uint32_t slots_ = 0;
   int epoll_ = -1, listener_ = -1;
   std::uint64_t next_id_ = 1;
-  std::size_t waiting_count_ = 0;
+  std::size_t waiting_count_ = 0, allowed_count_ = kAllAnswers;
+  std::deque<std::pair<ConnectionId, AnswerMessage>> held_;
   std::map<ConnectionId, Connection> connections_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,16 +34,27 @@ class JobsForCommand {
   // As many tokens as there are local steps, and one more for each step that
   // waits at the farm, while workers have slots for it.  So what does not wait
   // is never more than the local steps, however large the farm is.
-  void follow();
+  //
+  // A step that is told that it is done ends, and make gives its token to the
+  // next step before it can be taken back.  So as many are told at a time as
+  // there are local steps; more once make has asked for the next, or what runs
+  // (below `command_pid`) shows that there is room.
+  void follow(Timestamp now, int command_pid);
+  // From now on nobody waits for a token to come back.
+  void let_go() { farm_.allow_answers(front_door::FrontDoor::kAllAnswers); }
   // To be waited for beside what the farm waits for; -1: nothing.
-  int awaited() const { return tokens_->is_owed_tokens() ? tokens_->fd() : -1; }
+  int awaited() const { return tokens_->owed_count() > 0 ? tokens_->fd() : -1; }
 
  private:
   JobsForCommand(Farm& farm, std::size_t local_steps, std::size_t most_jobs, std::unique_ptr<Jobserver> tokens)
       : farm_(farm), local_steps_(local_steps), most_jobs_(most_jobs), tokens_(std::move(tokens)) {}
+  std::size_t room_for_answers(Timestamp now, int command_pid);
+  void set_tokens();
   Farm& farm_;
   std::size_t local_steps_, most_jobs_;
   std::unique_ptr<Jobserver> tokens_;
+  std::optional<Timestamp> next_look_;  // at what runs, while answers are held
+  std::size_t busy_count_ = 0;          // at the last look
 };
 
 }  // namespace extfarm

@@ -2,6 +2,7 @@
 // MAKEFLAGS that name it.  How many tokens there should be is the caller's to say.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -24,9 +25,9 @@ class Jobserver {
   // At least 1: that many jobs may be under way from now on, with the one that
   // needs no token.  A token is only taken back when its holder has returned it.
   void allow(std::size_t jobs);
-  // More tokens are out than allow() said; what comes back is to be taken, so
-  // fd() is to be watched and allow() to be called again.
-  bool is_owed_tokens() const { return token_count_ > allowed_tokens_; }
+  // How many more tokens are out than allow() said.  What comes back is to be
+  // taken: fd() is to be watched then, and allow() to be called again.
+  std::size_t owed_count() const { return token_count_ - std::min(token_count_, allowed_tokens_); }
   // Readable when a token lies there.
   int fd() const { return own_read_end_.get(); }
   // Jobs that clients have under way now, the one without a token counted as one.

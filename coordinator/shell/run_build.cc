@@ -159,7 +159,10 @@ int run_build(const RunOptions& options) {
           if (pid) ::kill(*pid, signal);
         });
     if (jobs) {
-      jobs->follow();
+      if (interrupted || !pid)
+        jobs->let_go();
+      else
+        jobs->follow(clock.now(), *pid);
       session.await(jobs->awaited());
     }
     if (interrupted && clock.now() - *interrupted > kGraceAfterInterrupt)
