@@ -106,6 +106,25 @@ void Farm::answer_jobs() {
 
 std::size_t Farm::jobs() const { return std::min(most_jobs_, scheduler_.usable_slots() + local_step_count_); }
 
+void Farm::limit_own_worker(std::uint32_t slots) {
+  if (std::exchange(own_worker_limit_, slots) == slots) return;
+  for (const auto& [id, worker] : parts_.directory.workers()) {
+    if (worker.is_local) tell(scheduling::SlotsLimited{id, slots});
+  }
+}
+
+std::size_t Farm::running_on_own_worker() const {
+  return static_cast<std::size_t>(std::count_if(attempts_.begin(), attempts_.end(), [&](const auto& entry) {
+    const auto& [lease, attempt] = entry;
+    return !attempt.has_report && parts_.directory.workers().at(attempt.worker).is_local;
+  }));
+}
+
+std::size_t Farm::not_yet_running() const {
+  const auto counts = scheduler_.counts();
+  return counts.total - std::min(counts.total, counts.finished + counts.running);
+}
+
 void Farm::answer_local(const AnswerTo& answer, const std::string& id, reporting::LoggedLocal local) {
   answer({id, "run_locally", 0, "", "", local.reason});
   reporting::log_local(parts_.log, std::move(local));
@@ -217,6 +236,8 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
     const double speed = parts_.records.host_speed(heartbeat.host).value_or(0);
     tell(scheduling::WorkerJoined{id, sighting.worker->is_local, speed});
   }
+  if (sighting.joined && sighting.worker->is_local && own_worker_limit_ != UINT32_MAX)
+    tell(scheduling::SlotsLimited{id, own_worker_limit_});
   scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}, heartbeat.memory_bytes};
   for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.phase});
   tell(event);

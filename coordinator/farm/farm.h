@@ -65,6 +65,11 @@ class Farm {
   // How many more of them may be told that they are done; see FrontDoor.
   void allow_answers(std::size_t count) { parts_.door.allow_answers(count); }
   std::size_t held_answers() const { return parts_.door.held_count(); }
+  // Attempts on this host's own worker that have not ended; actions that no worker has.
+  std::size_t running_on_own_worker() const;
+  std::size_t not_yet_running() const;
+  // Of this host's own worker, at least 1: only so many slots are used from now on.
+  void limit_own_worker(std::uint32_t slots);
   std::size_t usable_slots() const { return scheduler_.usable_slots(); }
   // Reads all that has arrived and carries out what follows from it.
   void turn();
@@ -142,7 +147,8 @@ class Farm {
   std::map<std::string, std::uint64_t> last_of_group_;
   FirstAnswers first_answers_;
   LocalSteps local_steps_;
-  std::size_t local_step_count_ = 1, most_jobs_ = 1;
+  std::size_t local_step_count_ = 1, most_jobs_ = 0;
+  std::uint32_t own_worker_limit_ = UINT32_MAX;
   std::vector<front_door::JobsWanted> jobs_wanted_;  // until the workers have answered
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken
   std::set<std::string> warned_;

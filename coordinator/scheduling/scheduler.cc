@@ -181,6 +181,12 @@ void Scheduler::State::on(const WorkerLost& e) {
   fleet.lose(e.worker);
 }
 
+void Scheduler::State::on(const SlotsLimited& e) {
+  if (fleet.find(e.worker) == nullptr) return;
+  fleet.limit(e.worker, e.limit);
+  refresh(e.worker);
+}
+
 void Scheduler::State::on(const ToolchainReported& e) {
   fleet.answer(e.worker, e.toolchain, e.has_it);
   refresh(e.worker);

@@ -14,19 +14,34 @@ constexpr Duration kLookAgainAfter = std::chrono::milliseconds(20);
 }  // namespace
 
 Result<std::unique_ptr<JobsForCommand>> JobsForCommand::open(Farm& farm, std::size_t local_steps,
-                                                             std::size_t core_count, JobsPolicy policy) {
+                                                             std::size_t core_count,
+                                                             std::unique_ptr<OuterJobserver> outer, JobsPolicy policy) {
   auto tokens = Jobserver::open();
   if (!tokens) return tl::unexpected(tokens.error());
   const auto most = std::max(local_steps, std::min(policy.most_jobs, policy.most_jobs_per_core * core_count));
   farm.set_most_jobs(most);
-  std::unique_ptr<JobsForCommand> out(new JobsForCommand(farm, local_steps, most, std::move(*tokens)));
+  std::unique_ptr<JobsForCommand> out(new JobsForCommand(farm, local_steps, most, std::move(*tokens), std::move(outer)));
   out->set_tokens();
   return out;
 }
 
 void JobsForCommand::set_tokens() {
   const auto at_the_farm = std::min(farm_.steps_at_the_farm(), farm_.usable_slots());
-  tokens_->allow(std::min(most_jobs_, local_steps_ + at_the_farm));
+  const auto local_steps = outer_ ? share_with_outer() : local_steps_;
+  tokens_->allow(std::min(most_jobs_, local_steps + at_the_farm));
+}
+
+std::size_t JobsForCommand::share_with_outer() {
+  const auto under_way = tokens_->jobs_under_way(), runs = farm_.running_on_own_worker();
+  const auto steps = under_way - std::min(under_way, farm_.steps_at_the_farm());
+  const auto in_use = std::max<std::size_t>(steps + runs, 1);
+  const auto wanted = std::max(in_use, std::min(local_steps_, in_use + farm_.not_yet_running()));
+  const auto room = 1 + outer_->hold(wanted - 1);
+  wants_outer_token_ = room < wanted;
+  // At least one of either: each may be what the other waits for.
+  farm_.limit_own_worker(static_cast<std::uint32_t>(std::max<std::size_t>(room - std::min(room, steps), 1)));
+  farm_.allow_local_steps(room);
+  return std::max<std::size_t>(room - std::min(room, runs), 1);
 }
 
 std::size_t JobsForCommand::room_for_answers(Timestamp now, int command_pid) {

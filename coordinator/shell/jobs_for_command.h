@@ -1,5 +1,6 @@
 // How many jobs the command's own build tool keeps under way: tokens for make,
-// a number for ninja.  Follows the farm; decides nothing about actions.
+// a number for ninja.  Follows the farm.  Where another make's jobserver is
+// around all this, what runs on this host takes its tokens.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "coordinator/farm/farm.h"
 #include "coordinator/shell/jobserver.h"
+#include "coordinator/shell/outer_jobserver.h"
 
 namespace extfarm {
 
@@ -24,9 +26,10 @@ struct JobsPolicy {
 
 class JobsForCommand {
  public:
-  // `local_steps`: how many steps may keep this host busy at a time.
-  // Errors: kIo.
+  // `local_steps`: how many steps may keep this host busy at a time; where there is an `outer`
+  // jobserver, as many as it has tokens for.  Errors: kIo.
   static Result<std::unique_ptr<JobsForCommand>> open(Farm&, std::size_t local_steps, std::size_t core_count,
+                                                      std::unique_ptr<OuterJobserver> outer,
                                                       JobsPolicy = {});
   // The command must have these, under the same numbers.
   std::vector<int> descriptors() const { return tokens_->descriptors(); }
@@ -43,16 +46,26 @@ class JobsForCommand {
   // From now on nobody waits for a token to come back.
   void let_go() { farm_.allow_answers(front_door::FrontDoor::kAllAnswers); }
   // To be waited for beside what the farm waits for; -1: nothing.
-  int awaited() const { return tokens_->owed_count() > 0 ? tokens_->fd() : -1; }
+  int awaited() const {
+    if (tokens_->owed_count() > 0) return tokens_->fd();
+    return wants_outer_token_ ? outer_->fd() : -1;
+  }
 
  private:
-  JobsForCommand(Farm& farm, std::size_t local_steps, std::size_t most_jobs, std::unique_ptr<Jobserver> tokens)
-      : farm_(farm), local_steps_(local_steps), most_jobs_(most_jobs), tokens_(std::move(tokens)) {}
+  JobsForCommand(Farm& farm, std::size_t local_steps, std::size_t most_jobs, std::unique_ptr<Jobserver> tokens,
+                 std::unique_ptr<OuterJobserver> outer)
+      : farm_(farm), local_steps_(local_steps), most_jobs_(most_jobs), tokens_(std::move(tokens)), outer_(std::move(outer)) {}
   std::size_t room_for_answers(Timestamp now, int command_pid);
   void set_tokens();
+  // Takes and gives back tokens of the outer jobserver: one for each local step
+  // and each run on this host's worker, but for the one that make has counted
+  // when it started this process.  Returns for how many steps that leaves room.
+  std::size_t share_with_outer();
   Farm& farm_;
   std::size_t local_steps_, most_jobs_;
   std::unique_ptr<Jobserver> tokens_;
+  std::unique_ptr<OuterJobserver> outer_;  // null: there is none
+  bool wants_outer_token_ = false;
   std::optional<Timestamp> next_look_;  // at what runs, while answers are held
   std::size_t busy_count_ = 0;          // at the last look
 };

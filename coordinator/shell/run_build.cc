@@ -33,13 +33,18 @@ std::string search_path() {
   return path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
+std::string inherited_makeflags() {
+  const char* flags = std::getenv("MAKEFLAGS");
+  return flags != nullptr ? flags : "";
+}
+
 // `first_on_path`: folders, or nothing.  `jobs`: null when the command decides how many there are.
 std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
                                                                          const RunOptions& options,
                                                                          const std::string& first_on_path,
                                                                          const JobsForCommand* jobs) {
   std::vector<std::pair<std::string, std::string>> out;
-  std::string python_path = plugin_folder(), makeflags;
+  std::string python_path = plugin_folder();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const auto equals = text.find('=');
@@ -53,15 +58,12 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
       continue;
     }
     if (name == "PATH" && !first_on_path.empty()) continue;
-    if (name == "MAKEFLAGS" && jobs != nullptr) {
-      makeflags = value;
-      continue;
-    }
+    if (name == "MAKEFLAGS" && jobs != nullptr) continue;
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
   if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
-  if (jobs != nullptr) out.emplace_back("MAKEFLAGS", jobs->makeflags(makeflags));
+  if (jobs != nullptr) out.emplace_back("MAKEFLAGS", jobs->makeflags(inherited_makeflags()));
   // What a front end runs itself keeps to the same number.
   if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
   if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
@@ -118,8 +120,11 @@ int run_build(const RunOptions& options) {
   BuildSession& session = **opened;
 
   std::unique_ptr<JobsForCommand> jobs;
-  if (options.jobs_follow_farm) {
-    auto opened_jobs = JobsForCommand::open(session.farm(), local_steps(options), options.core_count);
+  auto outer = OuterJobserver::find(inherited_makeflags());
+  if (!outer) terminal.warn(outer.error().message);
+  if (options.jobs_follow_farm || (outer && *outer)) {
+    auto opened_jobs = JobsForCommand::open(session.farm(), local_steps(options), options.core_count,
+                                            outer ? std::move(*outer) : nullptr);
     if (!opened_jobs) return refuse(kExitRetry, opened_jobs.error().message);
     jobs = std::move(*opened_jobs);
   }
