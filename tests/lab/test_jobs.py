@@ -227,6 +227,58 @@ class LocalSteps(Jobs):
         self.assertIn("int f0(void)", done.stdout)
 
 
+class BeneathAnotherMake(Jobs):
+    """`make -j3` whose rules are `+extfarm run -- make` and plain steps."""
+
+    def lay_out_both(self, count, plain_steps):
+        inner = f"all: {objects(count)}\n%.o: %.c\n\t{LAUNCHER} {self.compiler} -c $< -o $@\n"
+        held = f"\t@sh -c 'sleep {self.mark} 2>/dev/null; echo plain step'\n"
+        names = " ".join(f"p{i}" for i in range(plain_steps))
+        run = f"\t+{program('extfarm')} run --no-store -- $(MAKE) -f inner.mk\n"
+        self.lay_out({"Makefile": f"all: farm {names}\nfarm:\n{run}{names or 'none'}:\n{held}", "inner.mk": inner, **sources(count)})
+
+    def test_local_compiles_take_its_tokens(self):
+        self.lay_out_both(8, 6)
+        outer = self.start("build", "make", "-j3")
+        together = []
+
+        def count_all():
+            now = self.sleepers().values()
+            together.append((len(now), sum("plain step" in words for words in now)))
+        wait_until(lambda: count_all() or together[-1] == (3, 2), f"a compile beside two plain steps: {together[-1:]}", 20)
+        self.finish(outer, count_all)
+        # At times one more: what each of the two makes may always run.
+        print(f"[ figure   ] at once beneath make -j3: {max(total for total, _ in together)}", flush=True)
+        self.assertLessEqual(max(total for total, _ in together), 4)
+        self.assertEqual(len(contents(self.folder, ".o")), 8)
+        self.assertNotIn("jobserver", self.log("build"))
+
+    def test_it_has_all_of_them_when_nobody_else_wants_any_and_gives_them_back(self):
+        self.lay_out_both(6, 0)
+        outer = self.start("build", "make", "-j3")
+        # Three in all, but never more than twice the cores.
+        most = min(3, 2 * len(os.sched_getaffinity(0)))
+        wait_until(lambda: len(self.asleep()) == most, f"{most} compiles", 20)
+        self.finish(outer)
+        # make says so when its tokens do not come back.
+        self.assertNotIn("token", self.log("build"))
+        self.assertEqual(len(contents(self.folder, ".o")), 6)
+
+    def test_the_farm_needs_none_of_them(self):
+        self.lay_out_both(24, 2)
+        self.start_remote("one")
+        outer = self.start("build", "make", "-j3")
+        wait_until(lambda: len(self.asleep()) >= 16, f"16 compiles: {self.log('build')}", 20)
+        self.finish(outer)
+        self.assertEqual(len(contents(self.folder, ".o")), 24)
+
+    def test_one_that_is_not_handed_on_is_named(self):
+        self.lay_out({"Makefile": f"all:\n\t{program('extfarm')} run -- true\n"})
+        done = self.run_command("make", "-j3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("begin the line of the makefile that calls extfarm with +", done.stderr)
+
+
 class Usage(Jobs):
     def test_what_is_no_number_of_jobs_is_refused(self):
         self.lay_out({"empty": ""})
