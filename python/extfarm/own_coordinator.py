@@ -83,11 +83,11 @@ def _program():
 
 
 def _jobs_among(words):
-    """The N of a build_ext's own -jN, -j N, --parallel N or --parallel=N; None without."""
+    """The N of a build_ext's own -jN, -j N, --parallel N or --parallel=N; None without one above 0."""
     for index, word in enumerate(words):
         if word in ("-j", "--parallel") and words[index + 1:index + 2]:
-            return words[index + 1]
+            word = "-j" + words[index + 1]
         found = _JOBS.fullmatch(word)
         if found:
-            return found.group(2)
+            return found.group(2) if int(found.group(2)) > 0 else None
     return None
