@@ -49,7 +49,7 @@ Result<std::unique_ptr<OuterJobserver>> OuterJobserver::find(const std::string& 
   if (read_end >= 0 && write_end >= 0) return out;
   return failure(ErrorCode::kNotFound,
                  "MAKEFLAGS names a jobserver (" + *named + ") that is not open here, so this build does not share its "
-                 "jobs; begin the line of the makefile that calls extfarm with +");
+                 "jobs; begin that line of the makefile with +");
 }
 
 OuterJobserver::~OuterJobserver() { give_back(tokens_.size()); }
