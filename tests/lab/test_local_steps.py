@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import unittest
 
 from farm import contents, last_build, program
@@ -33,9 +34,9 @@ class LocalSteps(HeldSteps):
         with open(inner, "w", encoding="utf-8") as out:
             out.write(f"#!/bin/sh\nexec {LAUNCHER} /usr/bin/gcc -E s0.c\n")
         os.chmod(inner, 0o755)
-        done = self.run_build("--local", "1", command=(LAUNCHER, inner))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("int f0(void)", done.stdout)
+        build = self.start("build", program("extfarm"), "run", "--local", "1", "--", LAUNCHER, inner)
+        self.assertEqual(build.wait(20), 0, self.log("build"))
+        self.assertIn("int f0(void)", self.log("build"))
 
 
 class BeneathAnotherMake(HeldSteps):
@@ -57,6 +58,9 @@ class BeneathAnotherMake(HeldSteps):
             now = self.sleepers().values()
             together.append((len(now), sum("plain step" in words for words in now)))
         wait_until(lambda: count_all() or together[-1] == (3, 2), f"a compile beside two plain steps: {together[-1:]}", 20)
+        for _ in range(50):  # Time to begin what must not begin.
+            count_all()
+            time.sleep(0.02)
         self.finish(outer, count_all)
         # At times one more: what each of the two makes may always run.
         print(f"[ figure   ] at once beneath make -j3: {max(total for total, _ in together)}", flush=True)
