@@ -112,9 +112,13 @@ int main(int argc, char** argv) {
         ->default_str("2GB");
     command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores. auto: the default, and the "
                         "command's make and ninja keep as many jobs under way as the farm takes")
-        ->check([](const std::string& text) { return text == "auto" ? "" : complaint_about_count(text, "or auto, which follows the farm"); });
+        ->check([](const std::string& text) {
+          return text == "auto" ? "" : complaint_about_count(text, "or auto, which follows the farm");
+        });
     command->add_option("--local", local, "The same; 0 starts no local worker")
-        ->check([](const std::string& text) { return text == "0" ? "" : complaint_about_count(text, "or 0 for no worker on this host"); });
+        ->check([](const std::string& text) {
+          return text == "0" ? "" : complaint_about_count(text, "or 0 for no worker on this host");
+        });
     command->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
         ->capture_default_str();
     command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");

@@ -88,6 +88,36 @@ Result<std::vector<std::string>> folders_of_links(const RunOptions& options, con
   return out;
 }
 
+// Null when the command decides by itself how many jobs it has.
+Result<std::unique_ptr<JobsForCommand>> jobs_for_command(const RunOptions& options, BuildSession& session,
+                                                         Terminal& terminal) {
+  auto outer = OuterJobserver::find(inherited_makeflags());
+  if (!outer) terminal.warn(outer.error().message);
+  const bool has_outer = outer && *outer != nullptr;
+  if (!options.jobs_follow_farm && !has_outer) return std::unique_ptr<JobsForCommand>();
+  return JobsForCommand::open(session.farm(), local_steps(options), options.core_count,
+                              has_outer ? std::move(*outer) : nullptr);
+}
+
+// `links`: folders that come first on its PATH; a link there stands for `program`.
+ProcessRequest request_for_command(const RunOptions& options, const std::string& socket, const std::string& program,
+                                   const std::vector<std::string>& links, const JobsForCommand* jobs) {
+  ProcessRequest request;
+  request.program = program;
+  std::string first_on_path;
+  for (const auto& folder : links) {
+    first_on_path += (first_on_path.empty() ? "" : ":") + folder;
+    if (fs::exists(folder + "/" + options.command[0])) request.program = folder + "/" + options.command[0];
+  }
+  request.argv = options.command;
+  request.environment = environment_for_command(socket, options, first_on_path, jobs);
+  if (jobs != nullptr) request.kept_descriptors = jobs->descriptors();
+  request.cwd = options.project_root;
+  request.capture_output = false;
+  request.own_group = false;
+  return request;
+}
+
 }  // namespace
 
 std::string find_program(const std::string& name) {
@@ -119,30 +149,11 @@ int run_build(const RunOptions& options) {
   if (!opened) return refuse(opened.error().exit_code, opened.error().message);
   BuildSession& session = **opened;
 
-  std::unique_ptr<JobsForCommand> jobs;
-  auto outer = OuterJobserver::find(inherited_makeflags());
-  if (!outer) terminal.warn(outer.error().message);
-  if (options.jobs_follow_farm || (outer && *outer)) {
-    auto opened_jobs = JobsForCommand::open(session.farm(), local_steps(options), options.core_count,
-                                            outer ? std::move(*outer) : nullptr);
-    if (!opened_jobs) return refuse(kExitRetry, opened_jobs.error().message);
-    jobs = std::move(*opened_jobs);
-  }
+  const auto jobs = jobs_for_command(options, session, terminal);
+  if (!jobs) return refuse(kExitRetry, jobs.error().message);
   const auto links = folders_of_links(options, (*tree)->runtime.path());
   if (!links) return refuse(kExitRetry, links.error().message);
-  ProcessRequest request;
-  request.program = program;
-  std::string first_on_path;
-  for (const auto& folder : *links) {
-    first_on_path += (first_on_path.empty() ? "" : ":") + folder;
-    if (fs::exists(folder + "/" + options.command[0])) request.program = folder + "/" + options.command[0];
-  }
-  request.argv = options.command;
-  request.environment = environment_for_command(session.socket(), options, first_on_path, jobs.get());
-  if (jobs) request.kept_descriptors = jobs->descriptors();
-  request.cwd = options.project_root;
-  request.capture_output = false;
-  request.own_group = false;
+  const auto request = request_for_command(options, session.socket(), program, *links, jobs->get());
   const auto command = session.runner().start(request);
   if (!command)
     return refuse(command.error().code == ErrorCode::kNotFound ? 127 : 126, command.error().message);
@@ -163,12 +174,12 @@ int run_build(const RunOptions& options) {
           // The terminal has told the command too; a signal sent to us alone is passed on.
           if (pid) ::kill(*pid, signal);
         });
-    if (jobs) {
+    if (*jobs) {
       if (interrupted || !pid)
-        jobs->let_go();
+        (*jobs)->let_go();
       else
-        jobs->follow(clock.now(), *pid);
-      session.await(jobs->awaited());
+        (*jobs)->follow(clock.now(), *pid);
+      session.await((*jobs)->awaited());
     }
     if (interrupted && clock.now() - *interrupted > kGraceAfterInterrupt)
       session.runner().stop(*command, std::chrono::seconds(1));
