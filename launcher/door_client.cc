@@ -1,12 +1,15 @@
 #include "launcher/door_client.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "common/model/byte_strings.h"
 #include "common/model/environment.h"
@@ -62,10 +65,39 @@ class Connection {
     }
   }
 
+  // For this process, and the program that it becomes.
+  void stay_open() { ::fcntl(std::exchange(fd_, -1), F_SETFD, 0); }
+
  private:
   int fd_ = -1;
   std::string buffer_;
 };
+
+json hello(const json& environment) {
+  return {{"op", "hello"}, {"version", 1}, {"client", "extfarm-cc"}, {"pid", ::getpid()}, {"environment", environment}};
+}
+
+// The first message with that "op" that arrives.  nullopt: an error was said, or nothing more comes.
+std::optional<json> wait_for(Connection& connection, const char* op) {
+  while (const auto line = connection.receive_line()) {
+    json message = json::parse(*line);
+    if (message.at("op") == "error") return std::nullopt;
+    if (message.at("op") == op) return message;
+  }
+  return std::nullopt;
+}
+
+// So many commands at a time run on this host: waits for its turn.  A command
+// that was started by one that has a slot runs in that one's: it would wait for
+// itself.
+void take_local_slot(Connection& connection) {
+  constexpr const char* kHeld = "EXTFARM_HAS_SLOT";
+  if (std::getenv(kHeld) != nullptr) return;
+  if (!connection.send(json{{"op", "local_slot"}, {"id", "2"}}.dump() + "\n")) return;
+  if (!wait_for(connection, "go")) return;
+  connection.stay_open();
+  ::setenv(kHeld, "1", 1);
+}
 
 json environment_as_json() {
   json out = json::object();
@@ -85,11 +117,6 @@ std::optional<DoorAnswer> ask_coordinator(const std::string& socket_path,
                                           const std::vector<std::string>& argv) {
   Connection connection(socket_path);
   if (!connection.is_open()) return std::nullopt;
-  const json hello{{"op", "hello"},
-                   {"version", 1},
-                   {"client", "extfarm-cc"},
-                   {"pid", ::getpid()},
-                   {"environment", environment_as_json()}};
   json words = json::array();
   for (const auto& word : argv) words.push_back(bytes_to(word));
   const json submit{{"op", "submit"},
@@ -97,24 +124,34 @@ std::optional<DoorAnswer> ask_coordinator(const std::string& socket_path,
                     {"kind", "other"},
                     {"argv", words},
                     {"cwd", bytes_to(std::filesystem::current_path().string())}};
-  if (!connection.send(hello.dump() + "\n" + submit.dump() + "\n")) return std::nullopt;
+  if (!connection.send(hello(environment_as_json()).dump() + "\n" + submit.dump() + "\n")) return std::nullopt;
   try {
-    while (const auto line = connection.receive_line()) {
-      const json message = json::parse(*line);
-      if (message.at("op") == "error") return std::nullopt;
-      if (message.at("op") != "answer") continue;
-      DoorAnswer answer;
-      const auto result = message.at("result").get<std::string>();
-      answer.run_locally = result == "run_locally";
-      answer.exit_code = result == "cancelled" ? 130 : message.at("exit_code").get<int>();
-      answer.stdout_bytes = bytes_from(message.at("stdout"));
-      answer.stderr_bytes = bytes_from(message.at("stderr"));
-      return answer;
-    }
+    const auto message = wait_for(connection, "answer");
+    if (!message) return std::nullopt;
+    DoorAnswer answer;
+    const auto result = message->at("result").get<std::string>();
+    answer.run_locally = result == "run_locally";
+    answer.exit_code = result == "cancelled" ? 130 : message->at("exit_code").get<int>();
+    answer.stdout_bytes = bytes_from(message->at("stdout"));
+    answer.stderr_bytes = bytes_from(message->at("stderr"));
+    if (answer.run_locally) take_local_slot(connection);
+    return answer;
   } catch (const std::exception&) {
     return std::nullopt;
   }
-  return std::nullopt;
+}
+
+std::optional<int> ask_jobs(const std::string& socket_path) {
+  Connection connection(socket_path);
+  const json question{{"op", "jobs"}, {"id", "1"}};
+  if (!connection.is_open() || !connection.send(hello(json::object()).dump() + "\n" + question.dump() + "\n")) return std::nullopt;
+  try {
+    const auto message = wait_for(connection, "jobs");
+    const int jobs = message ? message->at("jobs").get<int>() : 0;
+    return jobs > 0 ? std::optional(jobs) : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace extfarm

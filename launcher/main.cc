@@ -1,7 +1,8 @@
 // extfarm-cc: a compiler launcher.  Sends the command line it was given to the
 // coordinator named by EXTFARM_SOCKET, and becomes the compiler itself when
 // there is none.  Under another name (a link called gcc) it stands for the
-// program of that name further down the PATH.  Small and quick to start: no
+// program of that name further down the PATH; ninja is told how many jobs the
+// farm takes.  Small and quick to start: no
 // libzmq, no threads, no shared libraries.
 #include <unistd.h>
 
@@ -68,6 +69,21 @@ void count_depth() {
   ::setenv(kDepth, std::to_string(depth).c_str(), 1);
 }
 
+// ninja with -jN first, so that a -j of the caller's own counts more.
+[[noreturn]] void become_ninja(char** argv, const std::string& socket_path) {
+  const auto jobs = extfarm::ask_jobs(socket_path);
+  if (!jobs) become(argv);
+  std::string option = "-j" + std::to_string(*jobs);
+  std::vector<char*> words{argv[0], option.data()};
+  for (char** word = argv + 1; *word != nullptr; ++word) words.push_back(*word);
+  words.push_back(nullptr);
+  become(words.data());
+}
+
+bool is_question(char** words) {  // about ninja itself; others wait for the answer
+  return words[1] != nullptr && std::strcmp(words[1], "--version") == 0;
+}
+
 void write_all(int fd, const std::string& bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
     const ssize_t n = ::write(fd, bytes.data() + at, bytes.size() - at);
@@ -99,6 +115,10 @@ int main(int argc, char** argv) {
   count_depth();
   const std::string socket_path = variable("EXTFARM_SOCKET");
   if (socket_path.empty() || !variable("EXTFARM_DISABLE").empty()) become(command);
+  if (command == argv && std::strcmp(*command, "ninja") == 0) {
+    if (is_question(command)) become(command);
+    become_ninja(command, socket_path);
+  }
   if (extfarm::real_name(path, *command) == "ccache") become_cache(command);
 
   std::vector<std::string> words;

@@ -32,6 +32,8 @@ using Spawn = std::function<Result<Spawned>(const ProcessRequest&, const ChildEn
 // For the child, system calls only.
 // Closes every descriptor from `first` on but `kept`.
 void close_all_but(int kept, int first);
+// The same, but for `others` as well, which outlive an exec from now on.
+void close_all_but(int kept, const std::vector<int>& others, int first);
 // Tells `status` why there will be no program, and ends.
 [[noreturn]] void give_up(int status, int error);
 

@@ -25,6 +25,7 @@ struct ProcessRequest {
   std::string cwd;
   std::string stdin_bytes;  // empty: /dev/null
   bool capture_output = true;  // false: stdout, stderr and stdin are inherited
+  std::vector<int> kept_descriptors;  // the command has them too, under the same numbers
   bool own_group = true;       // false: stays in the caller's group, so that the terminal's Ctrl-C reaches it
   bool dies_with_parent = false;  // killed when the caller's thread ends, however it ends
   // Runs in the child between fork and exec (async-signal-safe code only);
@@ -54,7 +55,7 @@ class ProcessRunner {
   ProcessRunner& operator=(const ProcessRunner&) = delete;
 
   // Own process group, default signal handlers and mask, no inherited
-  // descriptors but 0, 1, 2.  `spawn`: how the child is made, if not by fork.
+  // descriptors but 0, 1, 2 and those to be kept.  `spawn`: how the child is made, if not by fork.
   // Errors: kNotFound, kIo with what failed; those of `spawn`.
   Result<ProcessId> start(const ProcessRequest&, const Spawn& spawn = {});
   // TERM to the group now, KILL after `grace`.  Unknown ids are ignored.

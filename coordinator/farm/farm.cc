@@ -11,6 +11,8 @@ namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(250);
 // Between looks for beacons; of the own worker's, on this machine's own disk, each one costs nothing.
+// For workers that were found at the start to answer, before a build tool is told how many jobs there may be.
+constexpr Duration kFirstGreetings = std::chrono::seconds(2);
 constexpr Duration kNextLook = std::chrono::milliseconds(20), kNextLookForOwn = std::chrono::milliseconds(3);
 
 bool is_waited_for(const protocol::Report& report) {
@@ -32,7 +34,8 @@ Farm::Farm(FarmParts parts, std::string project_root, bool force,
       publications_(parts.filesystem, parts.digests,
                     [this](WorkerId worker, const protocol::FetchOutput& fetch) {
                       parts_.directory.send(worker, fetch);
-                    }) {}
+                    }),
+      started_(parts.clock.now()) {}
 
 void Farm::warn_once(const std::string& message) {
   if (warned_.insert(message).second) warn_(message);
@@ -45,6 +48,7 @@ void Farm::turn() {
   for (const auto& complaint : parts_.directory.take_complaints()) warn_once(complaint);
   read_door();
   read_messages();
+  answer_jobs();
   publications_.advance(turn_started_);
   end_publications();
   release_dirty();
@@ -62,7 +66,8 @@ Duration Farm::time_to_wait() const {
   Duration wait = kLongestWait;
   if (const auto deadline = scheduler_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
   const bool awaits_own = first_answers_.awaits_own_worker(parts_.clock.now());
-  if (!parts_.directory.has_usable()) wait = std::min<Duration>(wait, awaits_own ? kNextLookForOwn : kNextLook);
+  if (!parts_.directory.has_usable() || !jobs_wanted_.empty()) wait = std::min<Duration>(wait, awaits_own ? kNextLookForOwn : kNextLook);
+  if (parts_.door.held_count() > 0) wait = std::min<Duration>(wait, kNextLook);
   return std::max(wait, Duration{0});
 }
 
@@ -76,8 +81,13 @@ void Farm::read_door() {
       const auto& request = local->request;
       if (!request.was_answered) reporting::log_local(parts_.log, {"", {}, request.reason});
       parts_.log.local_seconds[request.reason] += request.seconds;
+    } else if (auto* slot = std::get_if<front_door::LocalSlotWanted>(&event)) {
+      local_steps_.want(slot->connection, std::move(slot->id));
+    } else if (auto* jobs = std::get_if<front_door::JobsWanted>(&event)) {
+      jobs_wanted_.push_back(std::move(*jobs));
     } else {
       const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
+      local_steps_.gone(gone);
       std::vector<ActionId> orphans;
       for (const auto& [id, entry] : entries_) {
         if (entry.connection == gone) orphans.push_back(id);
@@ -85,6 +95,34 @@ void Farm::read_door() {
       for (const auto id : orphans) tell(scheduling::ActionCancelled{id});
     }
   }
+}
+
+void Farm::answer_jobs() {
+  local_steps_.start_waiting([&](auto connection, const std::string& id) { parts_.door.let_run(connection, id); });
+  const bool is_settled = parts_.directory.all_have_answered() && !first_answers_.awaits_own_worker(turn_started_);
+  if (!is_settled && turn_started_ - started_ < kFirstGreetings) return;
+  for (const auto& asked : std::exchange(jobs_wanted_, {})) parts_.door.tell_jobs(asked.connection, asked.id, jobs());
+}
+
+std::size_t Farm::jobs() const { return std::min(most_jobs_, scheduler_.usable_slots() + local_step_count_); }
+
+void Farm::limit_own_worker(std::uint32_t slots) {
+  if (std::exchange(own_worker_limit_, slots) == slots) return;
+  for (const auto& [id, worker] : parts_.directory.workers()) {
+    if (worker.is_local) tell(scheduling::SlotsLimited{id, slots});
+  }
+}
+
+std::size_t Farm::running_on_own_worker() const {
+  return static_cast<std::size_t>(std::count_if(attempts_.begin(), attempts_.end(), [&](const auto& entry) {
+    const auto& [lease, attempt] = entry;
+    return !attempt.has_report && parts_.directory.workers().at(attempt.worker).is_local;
+  }));
+}
+
+std::size_t Farm::not_yet_running() const {
+  const auto counts = scheduler_.counts();
+  return counts.total - std::min(counts.total, counts.finished + counts.running);
 }
 
 void Farm::answer_local(const AnswerTo& answer, const std::string& id, reporting::LoggedLocal local) {
@@ -198,6 +236,8 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
     const double speed = parts_.records.host_speed(heartbeat.host).value_or(0);
     tell(scheduling::WorkerJoined{id, sighting.worker->is_local, speed});
   }
+  if (sighting.joined && sighting.worker->is_local && own_worker_limit_ != UINT32_MAX)
+    tell(scheduling::SlotsLimited{id, own_worker_limit_});
   scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}, heartbeat.memory_bytes};
   for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.phase});
   tell(event);

@@ -20,6 +20,7 @@
 #include "coordinator/farm/build_memory.h"
 #include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/first_answers.h"
+#include "coordinator/farm/local_steps.h"
 #include "coordinator/farm/publication.h"
 #include "coordinator/farm/worker_directory.h"
 
@@ -55,6 +56,23 @@ class Farm {
   // A worker of this host's own was started; it has ended.
   void expect_own_worker() { first_answers_.expect_own_worker(parts_.clock.now()); }
   void own_worker_ended() { first_answers_.own_worker_is_decided(); }
+  // How many commands that stay here front ends may run at a time.
+  void allow_local_steps(std::size_t count) { local_steps_.allow(local_step_count_ = count); }
+  // What a build tool is told that asks how many jobs to keep under way; `most` at most.
+  void set_most_jobs(std::size_t most) { most_jobs_ = most; }
+  // How many jobs the farm and this host's local steps can take now.
+  std::size_t jobs() const;
+  // Steps that wait for the farm meanwhile, and use no processor of this host.
+  std::size_t steps_at_the_farm() const { return parts_.door.waiting_count(); }
+  // How many more of them may be told that they are done; see FrontDoor.
+  void allow_answers(std::size_t count) { parts_.door.allow_answers(count); }
+  std::size_t held_answers() const { return parts_.door.held_count(); }
+  // Attempts on this host's own worker that have not ended; actions that no worker has.
+  std::size_t running_on_own_worker() const;
+  std::size_t not_yet_running() const;
+  // Of this host's own worker, at least 1: only so many slots are used from now on.
+  void limit_own_worker(std::uint32_t slots);
+  std::size_t usable_slots() const { return scheduler_.usable_slots(); }
   // Reads all that has arrived and carries out what follows from it.
   void turn();
   // How long a wait may last before turn() must run again.
@@ -96,6 +114,7 @@ class Farm {
   };
 
   void read_door();
+  void answer_jobs();
   void answer_local(const AnswerTo&, const std::string& id, reporting::LoggedLocal);
   void read_messages();
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
@@ -133,10 +152,14 @@ class Farm {
   std::unordered_map<std::string, Product> products_;  // by output path
   std::map<std::string, std::uint64_t> last_of_group_;
   FirstAnswers first_answers_;
+  LocalSteps local_steps_;
+  std::size_t local_step_count_ = 1, most_jobs_ = 0;
+  std::uint32_t own_worker_limit_ = UINT32_MAX;
+  std::vector<front_door::JobsWanted> jobs_wanted_;  // until the workers have answered
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken
   std::set<std::string> warned_;
   std::uint64_t next_action_ = 1;
-  Timestamp turn_started_;
+  Timestamp started_, turn_started_;
   bool nobody_there_ = false;  // a wait for workers was in vain; until the next heartbeat nobody waits again
 };
 

@@ -58,6 +58,8 @@ class WorkerDirectory {
   const std::map<WorkerId, KnownWorker>& workers() const { return workers_; }
   bool has_usable() const { return !current_.empty(); }
   std::vector<std::string> take_complaints();
+  // Every worker that was found has answered.
+  bool all_have_answered() const { return contacts_.size() == current_.size(); }
   // Beacons of this host's own embedded worker seen?
   bool is_contacting() const { return !contacts_.empty(); }
 

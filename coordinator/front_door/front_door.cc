@@ -110,7 +110,12 @@ void FrontDoor::handle_line(ConnectionId id, Connection& connection, std::string
     connection.ends_after_write = true;
   } else if (auto* submit = std::get_if<SubmitRequest>(&*request)) {
     if (!submit->has_environment) submit->environment = connection.environment;
+    if (connection.unanswered_count++ == 0) ++waiting_count_;
     events.push_back(Submitted{id, std::move(*submit)});
+  } else if (auto* slot = std::get_if<LocalSlotRequest>(&*request)) {
+    events.push_back(LocalSlotWanted{id, std::move(slot->id)});
+  } else if (auto* jobs = std::get_if<JobsRequest>(&*request)) {
+    events.push_back(JobsWanted{id, std::move(jobs->id)});
   } else {
     events.push_back(RanLocally{std::get<LocalRequest>(*request)});
   }
@@ -158,6 +163,7 @@ void FrontDoor::close(ConnectionId id, std::vector<DoorEvent>& events) {
   const auto it = connections_.find(id);
   if (it == connections_.end()) return;
   ::close(it->second.fd);
+  if (it->second.unanswered_count > 0) --waiting_count_;
   connections_.erase(it);
   events.push_back(ConnectionClosed{id});
 }
@@ -183,7 +189,33 @@ std::vector<DoorEvent> FrontDoor::take_events() {
 void FrontDoor::answer(ConnectionId id, const AnswerMessage& message) {
   const auto it = connections_.find(id);
   if (it == connections_.end()) return;
-  it->second.output += answer_line(message);
+  if (it->second.unanswered_count == 1 && allowed_count_ != kAllAnswers) {
+    if (allowed_count_ == 0) return held_.emplace_back(id, message), void();
+    --allowed_count_;
+  }
+  if (it->second.unanswered_count > 0 && --it->second.unanswered_count == 0) --waiting_count_;
+  say(id, answer_line(message));
+}
+
+void FrontDoor::allow_answers(std::size_t count) {
+  allowed_count_ = count;
+  while (!held_.empty() && allowed_count_ > 0) {
+    const auto [id, message] = std::move(held_.front());
+    held_.pop_front();
+    answer(id, message);
+  }
+}
+
+void FrontDoor::let_run(ConnectionId id, const std::string& request_id) { say(id, go_line(request_id)); }
+
+void FrontDoor::tell_jobs(ConnectionId id, const std::string& request_id, std::size_t jobs) {
+  say(id, jobs_line(request_id, jobs));
+}
+
+void FrontDoor::say(ConnectionId id, const std::string& line) {
+  const auto it = connections_.find(id);
+  if (it == connections_.end()) return;
+  it->second.output += line;
   // A connection that cannot be written to is found dead by the next take_events.
   static_cast<void>(write_out(id, it->second));
 }

@@ -2,9 +2,12 @@
 // nothing of what becomes of a request.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,7 +26,15 @@ struct RanLocally {
 struct ConnectionClosed {
   ConnectionId connection;
 };
-using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed>;
+struct LocalSlotWanted {
+  ConnectionId connection;
+  std::string id;
+};
+struct JobsWanted {
+  ConnectionId connection;
+  std::string id;
+};
+using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed, LocalSlotWanted, JobsWanted>;
 
 // Whether a coordinator listens there.
 bool is_open(const std::string& socket_path);
@@ -43,6 +54,17 @@ class FrontDoor {
   // Reads and writes what can be without waiting.
   std::vector<DoorEvent> take_events();
   void answer(ConnectionId, const AnswerMessage&);
+  // So many more front ends may be told all that they wait for; what is said to
+  // others is held, and goes out in its order.  At first, and for most: no limit.
+  void allow_answers(std::size_t count);
+  static constexpr std::size_t kAllAnswers = SIZE_MAX;
+  std::size_t held_count() const { return held_.size(); }
+  // The slot is the connection's until it closes.
+  void let_run(ConnectionId, const std::string& id);
+  void tell_jobs(ConnectionId, const std::string& id, std::size_t jobs);
+  // Connections with a submitted action that has not been answered: front ends
+  // that wait, and use no processor of this host meanwhile.
+  std::size_t waiting_count() const { return waiting_count_; }
 
  private:
   struct Connection {
@@ -51,6 +73,7 @@ class FrontDoor {
     bool ends_after_write = false;
     std::string input, output;
     Environment environment;
+    std::size_t unanswered_count = 0;
   };
   FrontDoor(std::string path, std::string project_root)
       : path_(std::move(path)), root_(std::move(project_root)) {}
@@ -58,6 +81,7 @@ class FrontDoor {
   // False when the connection has ended.
   bool read_lines(ConnectionId, Connection&, std::vector<DoorEvent>&);
   void handle_line(ConnectionId, Connection&, std::string_view line, std::vector<DoorEvent>&);
+  void say(ConnectionId, const std::string& line);
   bool write_out(ConnectionId, Connection&);
   void close(ConnectionId, std::vector<DoorEvent>&);
 
@@ -65,6 +89,8 @@ class FrontDoor {
   std::uint32_t slots_ = 0;
   int epoll_ = -1, listener_ = -1;
   std::uint64_t next_id_ = 1;
+  std::size_t waiting_count_ = 0, allowed_count_ = kAllAnswers;
+  std::deque<std::pair<ConnectionId, AnswerMessage>> held_;
   std::map<ConnectionId, Connection> connections_;
 };
 

@@ -72,6 +72,8 @@ Result<Request> parse_request(std::string_view line) {
       return LocalRequest{object.value("kind", "other"), object.value("reason", ""), seconds,
                           object.value("answered", false)};
     }
+    if (op == "local_slot") return LocalSlotRequest{object.at("id").get<std::string>()};
+    if (op == "jobs") return JobsRequest{object.at("id").get<std::string>()};
     return failure(ErrorCode::kMalformed, "unknown \"op\": " + op);
   } catch (const std::exception& e) {
     return failure(ErrorCode::kMalformed, std::string("cannot read the request: ") + e.what());
@@ -93,6 +95,12 @@ std::string answer_line(const AnswerMessage& answer) {
                      {"stderr", bytes_to(answer.stderr_bytes)},
                      {"reason", bytes_to(answer.reason)}};
   return message.dump() + "\n";
+}
+
+std::string go_line(const std::string& id) { return json{{"op", "go"}, {"id", id}}.dump() + "\n"; }
+
+std::string jobs_line(const std::string& id, std::size_t jobs) {
+  return json{{"op", "jobs"}, {"id", id}, {"jobs", jobs}}.dump() + "\n";
 }
 
 std::string error_line(const std::string& message) {

@@ -40,7 +40,15 @@ struct LocalRequest {
   double seconds = 0;         // how long it took; 0 when that is not known
   bool was_answered = false;  // the coordinator had said so itself, and has counted it
 };
-using Request = std::variant<HelloRequest, SubmitRequest, LocalRequest>;
+// The front end is about to become a command that runs here; its connection
+// stays open for as long as that runs.
+struct LocalSlotRequest {
+  std::string id;
+};
+struct JobsRequest {  // how many jobs a build tool should keep under way
+  std::string id;
+};
+using Request = std::variant<HelloRequest, SubmitRequest, LocalRequest, LocalSlotRequest, JobsRequest>;
 
 struct AnswerMessage {
   std::string id;
@@ -55,6 +63,8 @@ Result<Request> parse_request(std::string_view line);
 // One line, with its newline.
 std::string welcome_line(const std::string& project_root, std::uint32_t slots);
 std::string answer_line(const AnswerMessage&);
+std::string go_line(const std::string& id);
+std::string jobs_line(const std::string& id, std::size_t jobs);
 std::string error_line(const std::string& message);
 
 }  // namespace extfarm::front_door

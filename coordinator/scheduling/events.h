@@ -50,6 +50,11 @@ struct HeartbeatReceived {
 struct WorkerLost {  // its epoch ended; it will never speak under this id again
   WorkerId worker;
 };
+// Of its slots only so many are to be used, from now on; what runs there goes on.
+struct SlotsLimited {
+  WorkerId worker;
+  std::uint32_t limit = 1;
+};
 struct ToolchainReported {
   WorkerId worker;
   Digest toolchain;  // the one asked for
@@ -77,6 +82,7 @@ struct ActionCancelled {  // nobody waits for it any more
 struct TimeAdvanced {};
 
 using Event = std::variant<ActionSubmitted, FreshnessChecked, WorkerJoined, HeartbeatReceived, WorkerLost,
+                           SlotsLimited,
                            ToolchainReported, OutcomeReceived, OutputsPublished, PublicationFailed,
                            ActionCancelled, TimeAdvanced>;
 

@@ -37,10 +37,17 @@ bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
   worker->last_sequence = heartbeat.sequence;
   worker->last_heard = now;
   worker->is_draining = heartbeat.draining;
-  worker->slots = heartbeat.slots;
+  worker->own_slots = heartbeat.slots;
+  worker->slots = std::min(worker->own_slots, worker->slot_limit);
   worker->memory_bytes = heartbeat.memory_bytes;
   by_last_heard_.emplace(now, heartbeat.worker);
   return true;
+}
+
+void Fleet::limit(WorkerId id, std::uint32_t slots) {
+  WorkerState& worker = workers_.at(id);
+  worker.slot_limit = slots;
+  worker.slots = std::min(worker.own_slots, slots);
 }
 
 void Fleet::lose(WorkerId worker) {

@@ -2,6 +2,7 @@
 // it, how far is it trusted.  Knows nothing of actions.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,7 +32,8 @@ struct WorkerState {
   bool is_local = false;
   bool is_draining = false;
   bool is_silent = false;
-  std::uint32_t slots = 0;
+  std::uint32_t slots = 0;  // to be used: of those it has, no more than the limit
+  std::uint32_t own_slots = 0, slot_limit = UINT32_MAX;
   std::uint64_t memory_bytes = 0;  // 0: not known, so no limit
   std::uint64_t reserved_bytes = 0;       // for what was sent
   std::uint64_t kept_free_bytes = 0;      // for the action that waits for memory here
@@ -63,6 +65,7 @@ class Fleet {
   // False for a worker that is not known (any more) and for a heartbeat that
   // an equal or later one has overtaken.
   bool hear(Timestamp now, const HeartbeatReceived& heartbeat);
+  void limit(WorkerId worker, std::uint32_t slots);  // of a known worker
   void lose(WorkerId worker);
   // Those that have just been silent for too long.
   std::vector<WorkerId> find_silent(Timestamp now, Duration silence);

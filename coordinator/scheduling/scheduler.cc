@@ -18,6 +18,12 @@ std::vector<Command> Scheduler::handle(Timestamp now, const Event& event) {
 }
 
 std::optional<Timestamp> Scheduler::next_deadline() const { return state_->next_deadline(); }
+std::size_t Scheduler::usable_slots() const {
+  std::size_t total = 0;
+  for (const auto& [id, worker] : state_->fleet.workers()) total += worker.takes_actions() ? worker.slots : 0;
+  return total;
+}
+
 Scheduler::Counts Scheduler::counts() const { return state_->counts; }
 
 std::vector<std::pair<WorkerId, double>> Scheduler::learned_speeds() const {
@@ -173,6 +179,12 @@ void Scheduler::State::on(const WorkerLost& e) {
   refresh(e.worker);
   retry_leases_of(e.worker, "the worker was lost");
   fleet.lose(e.worker);
+}
+
+void Scheduler::State::on(const SlotsLimited& e) {
+  if (fleet.find(e.worker) == nullptr) return;
+  fleet.limit(e.worker, e.limit);
+  refresh(e.worker);
 }
 
 void Scheduler::State::on(const ToolchainReported& e) {

@@ -58,6 +58,8 @@ class Scheduler {
                   quarantined = 0;  // workers, each time
   };
   Counts counts() const;
+  // Of the workers that take actions now: how many this coordinator may run there.
+  std::size_t usable_slots() const;
   // What was learned of each worker that finished anything; the fleet's mean is about 1.
   std::vector<std::pair<WorkerId, double>> learned_speeds() const;
 

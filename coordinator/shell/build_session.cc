@@ -91,6 +91,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
   s.farm_->declare_tools(options.farm_tools);
+  s.farm_->allow_local_steps(local_steps(options));
   if (s.worker_.id()) s.farm_->expect_own_worker();
   for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
     epoll_event event{};
@@ -140,6 +141,15 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
     }
   }
   terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
+}
+
+void BuildSession::await(int fd) {
+  if (fd == awaited_) return;
+  if (awaited_ >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, awaited_, nullptr);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (fd >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  awaited_ = fd;
 }
 
 void BuildSession::end() {

@@ -42,6 +42,8 @@ class BuildSession {
   // with it.  Ends of processes other than the worker's go to `on_exit`, the
   // number of a signal that asks for the end to `on_signal`.
   void turn(const std::function<void(const ProcessExit&)>& on_exit, const std::function<void(int)>& on_signal);
+  // Has turn() end as well when `fd` is readable; -1: for no other.
+  void await(int fd);
   // Lets the workers go, and waits until this build's results are in the store.
   // That this host's own worker has ended is waited for at the very end.
   void end();
@@ -61,7 +63,7 @@ class BuildSession {
   std::unique_ptr<EarlierResults> earlier_;
   std::unique_ptr<Farm> farm_;
   bool is_interrupted_ = false;
-  int signals_ = -1, epoll_ = -1;
+  int signals_ = -1, epoll_ = -1, awaited_ = -1;
 };
 
 // last-build.json always; trace.json and report.html when something ran, so that

@@ -110,8 +110,15 @@ int main(int argc, char** argv) {
     command->add_option("--store-limit", options.store_limit_bytes, "The store's largest size, such as 500MB or 2GB")
         ->transform(CLI::AsSizeValue(false))
         ->default_str("2GB");
-    command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores");
-    command->add_option("--local", local, "The same; 0 starts no local worker");
+    command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores. auto: the default, and the "
+                        "command's make and ninja keep as many jobs under way as the farm takes")
+        ->check([](const std::string& text) {
+          return text == "auto" ? "" : complaint_about_count(text, "or auto, which follows the farm");
+        });
+    command->add_option("--local", local, "The same; 0 starts no local worker")
+        ->check([](const std::string& text) {
+          return text == "0" ? "" : complaint_about_count(text, "or 0 for no worker on this host");
+        });
     command->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
         ->capture_default_str();
     command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
@@ -167,14 +174,17 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "extfarm: name the graph: extfarm build --manifest FILE, or --compdb FILE\n");
     return 2;
   }
+  options.jobs_follow_farm = jobs == "auto";
+  if (options.jobs_follow_farm) jobs.clear();
   split_words(workers, options.workers);
   options.project_root = std::filesystem::current_path().string();
+  options.core_count = core_count();
   if (local == "0") {
     options.local_slots = 0;
   } else {
     options.local_slots =
         local_slots_from(local.empty() ? jobs : local, variable("EXTFARM_JOBS"), variable("MAKE"),
-                         variable("MAKEFLAGS"), core_count(), options.warnings);
+                         variable("MAKEFLAGS"), options.core_count, options.warnings);
   }
   if (verification->parsed()) {
     verify_options.run = options;

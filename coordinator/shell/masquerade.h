@@ -13,4 +13,8 @@ namespace extfarm {
 Result<void> make_masquerade(const std::string& folder, const std::string& launcher, const std::string& search_path,
                              const std::vector<std::string>& tools);
 
+// Makes `folder`/`name` (and the folder) a link to `launcher`, whatever it was
+// before.  Other builds may do the same at the same time.  Errors as above.
+Result<void> make_link(const std::string& folder, const std::string& name, const std::string& launcher);
+
 }  // namespace extfarm

@@ -68,6 +68,16 @@ std::uint32_t local_slots_from(const std::string& flag, const std::string& extfa
   return wanted;
 }
 
+std::string complaint_about_count(const std::string& text, const std::string& otherwise) {
+  const bool is_number = text.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number && text.find_first_not_of('0') != std::string::npos) return {};
+  return "\"" + text + "\" is no number of jobs; give one from 1 up, " + otherwise;
+}
+
+std::uint32_t local_steps(const RunOptions& options) {
+  return options.local_slots > 0 ? options.local_slots : options.core_count;
+}
+
 std::string home_folder() {
   const char* home = std::getenv("HOME");
   return home != nullptr && *home != '\0' ? home : "/";

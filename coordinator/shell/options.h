@@ -22,6 +22,8 @@ struct RunOptions {
   std::string store_folder;  // empty: .extfarm/store
   std::uint64_t store_limit_bytes = 2ull << 30;
   std::uint32_t local_slots = 0;
+  std::uint32_t core_count = 1;      // of this host, that this process may use
+  bool jobs_follow_farm = false;     // --jobs auto: the command's make and ninja are told how many jobs there may be
   std::string rendezvous;            // folder of beacons
   std::vector<std::string> workers;  // endpoints named instead of the folder
   std::string key_folder;
@@ -34,6 +36,12 @@ struct RunOptions {
 std::uint32_t local_slots_from(const std::string& flag, const std::string& extfarm_jobs,
                                const std::string& make, const std::string& makeflags,
                                std::uint32_t core_count, std::vector<std::string>& warnings);
+
+// What is wrong with the value of an option that takes a number above 0, and
+// what to give instead; `otherwise` is said there too.  Empty: nothing is.
+std::string complaint_about_count(const std::string& text, const std::string& otherwise);
+// How many commands that stay on this host may run at a time, beside its worker's.
+std::uint32_t local_steps(const RunOptions&);
 
 std::string home_folder();
 std::string host_name();

@@ -7,6 +7,7 @@
 
 #include "coordinator/shell/build_session.h"
 #include "coordinator/shell/compile_commands.h"
+#include "coordinator/shell/jobs_for_command.h"
 #include "coordinator/shell/masquerade.h"
 
 extern char** environ;
@@ -32,10 +33,16 @@ std::string search_path() {
   return path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-// `first_on_path`: a folder, or nothing.
+std::string inherited_makeflags() {
+  const char* flags = std::getenv("MAKEFLAGS");
+  return flags != nullptr ? flags : "";
+}
+
+// `first_on_path`: folders, or nothing.  `jobs`: null when the command decides how many there are.
 std::vector<std::pair<std::string, std::string>> environment_for_command(const std::string& socket,
                                                                          const RunOptions& options,
-                                                                         const std::string& first_on_path) {
+                                                                         const std::string& first_on_path,
+                                                                         const JobsForCommand* jobs) {
   std::vector<std::pair<std::string, std::string>> out;
   std::string python_path = plugin_folder();
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -51,15 +58,64 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
       continue;
     }
     if (name == "PATH" && !first_on_path.empty()) continue;
+    if (name == "MAKEFLAGS" && jobs != nullptr) continue;
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
   if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
+  if (jobs != nullptr) out.emplace_back("MAKEFLAGS", jobs->makeflags(inherited_makeflags()));
   // What a front end runs itself keeps to the same number.
   if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
   if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");
   if (!python_path.empty()) out.emplace_back("PYTHONPATH", python_path);
   return out;
+}
+
+// Folders of links to the launcher, to lie first on the command's PATH.
+Result<std::vector<std::string>> folders_of_links(const RunOptions& options, const std::string& runtime) {
+  const std::string launcher = program_folder() + "/extfarm-cc";
+  std::vector<std::string> out;
+  if (options.masquerade) {
+    out.push_back(runtime + "/masquerade");
+    if (const auto made = make_masquerade(out.back(), launcher, search_path(), options.farm_tools); !made)
+      return tl::unexpected(made.error());
+  }
+  if (options.jobs_follow_farm && !find_program("ninja").empty()) {
+    // A folder that stays: CMake writes down where it has found ninja.
+    out.push_back(fs::absolute(options.key_folder).string() + "/jobs");
+    if (const auto made = make_link(out.back(), "ninja", launcher); !made) return tl::unexpected(made.error());
+  }
+  return out;
+}
+
+// Null when the command decides by itself how many jobs it has.
+Result<std::unique_ptr<JobsForCommand>> jobs_for_command(const RunOptions& options, BuildSession& session,
+                                                         Terminal& terminal) {
+  auto outer = OuterJobserver::find(inherited_makeflags());
+  if (!outer) terminal.warn(outer.error().message);
+  const bool has_outer = outer && *outer != nullptr;
+  if (!options.jobs_follow_farm && !has_outer) return std::unique_ptr<JobsForCommand>();
+  return JobsForCommand::open(session.farm(), local_steps(options), options.core_count,
+                              has_outer ? std::move(*outer) : nullptr);
+}
+
+// `links`: folders that come first on its PATH; a link there stands for `program`.
+ProcessRequest request_for_command(const RunOptions& options, const std::string& socket, const std::string& program,
+                                   const std::vector<std::string>& links, const JobsForCommand* jobs) {
+  ProcessRequest request;
+  request.program = program;
+  std::string first_on_path;
+  for (const auto& folder : links) {
+    first_on_path += (first_on_path.empty() ? "" : ":") + folder;
+    if (fs::exists(folder + "/" + options.command[0])) request.program = folder + "/" + options.command[0];
+  }
+  request.argv = options.command;
+  request.environment = environment_for_command(socket, options, first_on_path, jobs);
+  if (jobs != nullptr) request.kept_descriptors = jobs->descriptors();
+  request.cwd = options.project_root;
+  request.capture_output = false;
+  request.own_group = false;
+  return request;
 }
 
 }  // namespace
@@ -93,20 +149,11 @@ int run_build(const RunOptions& options) {
   if (!opened) return refuse(opened.error().exit_code, opened.error().message);
   BuildSession& session = **opened;
 
-  std::string links;
-  if (options.masquerade) {
-    links = (*tree)->runtime.path() + "/masquerade";
-    if (const auto made = make_masquerade(links, program_folder() + "/extfarm-cc", search_path(), options.farm_tools); !made)
-      return refuse(kExitRetry, made.error().message);
-  }
-  ProcessRequest request;
-  const std::string link = links + "/" + options.command[0];
-  request.program = !links.empty() && fs::exists(link) ? link : program;
-  request.argv = options.command;
-  request.environment = environment_for_command(session.socket(), options, links);
-  request.cwd = options.project_root;
-  request.capture_output = false;
-  request.own_group = false;
+  const auto jobs = jobs_for_command(options, session, terminal);
+  if (!jobs) return refuse(kExitRetry, jobs.error().message);
+  const auto links = folders_of_links(options, (*tree)->runtime.path());
+  if (!links) return refuse(kExitRetry, links.error().message);
+  const auto request = request_for_command(options, session.socket(), program, *links, jobs->get());
   const auto command = session.runner().start(request);
   if (!command)
     return refuse(command.error().code == ErrorCode::kNotFound ? 127 : 126, command.error().message);
@@ -127,6 +174,13 @@ int run_build(const RunOptions& options) {
           // The terminal has told the command too; a signal sent to us alone is passed on.
           if (pid) ::kill(*pid, signal);
         });
+    if (*jobs) {
+      if (interrupted || !pid)
+        (*jobs)->let_go();
+      else
+        (*jobs)->follow(clock.now(), *pid);
+      session.await((*jobs)->awaited());
+    }
     if (interrupted && clock.now() - *interrupted > kGraceAfterInterrupt)
       session.runner().stop(*command, std::chrono::seconds(1));
   }

@@ -8,12 +8,14 @@ import atexit
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 # Beside a build folder, or installed, as `extfarm run` looks for this package.
 _PLACES = ("../../build/bin/extfarm", "../../../../bin/extfarm")
+_JOBSERVER = re.compile(r"--jobserver-(?:auth|fds)=(\d+),(\d+)")
 _JOBS = re.compile(r"(-j|--parallel=)(\d+)")
 
 _process = None
@@ -35,8 +37,11 @@ def start():
     command += ["-j", jobs] if jobs else []
     command += ["--", sys.executable, "-I", "-S", os.path.join(_HERE, "placeholder.py")] + sys.argv
     environment = {name: value for name, value in os.environ.items() if name != "EXTFARM_SOCKET"}
+    shared = _jobserver_of(environment)
+    if not shared and "MAKEFLAGS" in environment:  # That make has kept its tokens to itself.
+        environment["MAKEFLAGS"] = _JOBSERVER.sub("", environment["MAKEFLAGS"])
     try:
-        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=shared)
     except OSError as error:
         raise NotStarted(f"{program}: {error.strerror}") from error
     with _process.stdout as told:
@@ -82,12 +87,22 @@ def _program():
     return shutil.which("extfarm") or next((path for path in beside if os.access(path, os.X_OK)), None)
 
 
+def _jobserver_of(environment):
+    """The descriptors of the surrounding make's jobserver, if it has handed them on."""
+    found = _JOBSERVER.search(environment.get("MAKEFLAGS", ""))
+    numbers = [int(number) for number in found.groups()] if found else []
+    try:
+        return numbers if all(stat.S_ISFIFO(os.fstat(number).st_mode) for number in numbers) else []
+    except OSError:
+        return []
+
+
 def _jobs_among(words):
-    """The N of a build_ext's own -jN, -j N, --parallel N or --parallel=N; None without."""
+    """The N of a build_ext's own -jN, -j N, --parallel N or --parallel=N; None without one above 0."""
     for index, word in enumerate(words):
         if word in ("-j", "--parallel") and words[index + 1:index + 2]:
-            return words[index + 1]
+            word = "-j" + words[index + 1]
         found = _JOBS.fullmatch(word)
         if found:
-            return found.group(2)
+            return found.group(2) if int(found.group(2)) > 0 else None
     return None

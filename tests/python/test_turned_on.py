@@ -91,6 +91,7 @@ class TurnedOn(FarmCase):
                 project = self.project(dict(FILES, Makefile=MAKEFILE.format(python=command)))
                 done = project.execute(["make", f"-j{wanted}"], **variables)
                 self.assertEqual((done.returncode, project.last_build()["slots"]), (0, wanted), done.stderr)
+                self.assertNotIn("jobserver", done.stderr)
 
     def test_a_failed_build_is_reported_as_failed(self):
         project = self.project(dict(FILES, **{"two.c": "int x = nothing;\n"}))

@@ -165,5 +165,58 @@ TEST_F(FrontDoorTest, ServesHundredsOfConnectionsAtOnce) {
   EXPECT_EQ(wait_for_some().size(), 1u);
 }
 
+TEST_F(FrontDoorTest, AConnectionWaitsUntilAllThatItAskedIsAnswered) {
+  Client client(folder_ + "/d");
+  client.say(kHello + kSubmit + kSubmit);
+  const auto id = std::get<Submitted>(wait_for_some().at(0)).connection;
+  EXPECT_EQ(door_->waiting_count(), 1u);
+  door_->answer(id, {"9", "built", 0, "", "", ""});
+  EXPECT_EQ(door_->waiting_count(), 1u);
+  door_->answer(id, {"9", "built", 0, "", "", ""});
+  EXPECT_EQ(door_->waiting_count(), 0u);
+}
+
+TEST_F(FrontDoorTest, OneThatGoesAwayWaitsNoMore) {
+  auto client = std::make_unique<Client>(folder_ + "/d");
+  client->say(kHello + kSubmit);
+  wait_for_some();
+  client.reset();
+  wait_for_some();
+  EXPECT_EQ(door_->waiting_count(), 0u);
+}
+
+TEST_F(FrontDoorTest, AnswersBeyondThoseAllowedAreHeldInTheirOrder) {
+  Client first(folder_ + "/d"), second(folder_ + "/d"), third(folder_ + "/d");
+  std::vector<ConnectionId> ids;
+  for (auto* client : {&first, &second, &third}) {
+    client->say(kHello + kSubmit);
+    ids.push_back(std::get<Submitted>(wait_for_some().at(0)).connection);
+    client->read_line();
+  }
+  door_->allow_answers(1);
+  for (const auto id : ids) door_->answer(id, {"9", "built", 0, "", "", ""});
+  EXPECT_EQ(door_->waiting_count(), 2u);
+  EXPECT_EQ(door_->held_count(), 2u);
+  EXPECT_EQ(json::parse(first.read_line()).at("op"), "answer");
+  door_->allow_answers(1);
+  EXPECT_EQ(json::parse(second.read_line()).at("op"), "answer");
+  EXPECT_EQ(door_->held_count(), 1u);
+  door_->allow_answers(FrontDoor::kAllAnswers);
+  EXPECT_EQ(json::parse(third.read_line()).at("op"), "answer");
+}
+
+TEST_F(FrontDoorTest, ASlotAndANumberOfJobsAreAskedFor) {
+  Client client(folder_ + "/d");
+  client.say(kHello + R"({"op":"local_slot","id":"2"})" "\n" R"({"op":"jobs","id":"3"})" "\n");
+  const auto events = wait_for_some();
+  ASSERT_EQ(events.size(), 2u);
+  const auto& slot = std::get<LocalSlotWanted>(events[0]);
+  door_->let_run(slot.connection, slot.id);
+  door_->tell_jobs(slot.connection, std::get<JobsWanted>(events[1]).id, 18);
+  client.read_line();
+  EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"go","id":"2"})"));
+  EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"jobs","id":"3","jobs":18})"));
+}
+
 }  // namespace
 }  // namespace extfarm::front_door

@@ -59,6 +59,8 @@ Event event_of(const Line& line) {
   if (what == "joined")
     return WorkerJoined{{line.id(1)}, line.says("local"), std::stod(line.value("speed", "0"))};
   if (what == "heartbeat") return heartbeat_of(line);
+  if (what == "slots-limited")
+    return SlotsLimited{{line.id(1)}, static_cast<std::uint32_t>(std::stoul(line.words.at(2)))};
   if (what == "lost") return WorkerLost{{line.id(1)}};
   if (what == "toolchain") {
     return ToolchainReported{{line.id(1)}, digest_of(line.words.at(2)), !line.says("lacking")};
