@@ -10,9 +10,9 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(250);
-// Between looks for beacons; of the own worker's, on this machine's own disk, each one costs nothing.
 // For workers that were found at the start to answer, before a build tool is told how many jobs there may be.
 constexpr Duration kFirstGreetings = std::chrono::seconds(2);
+// Between looks for beacons; of the own worker's, on this machine's own disk, each one costs nothing.
 constexpr Duration kNextLook = std::chrono::milliseconds(20), kNextLookForOwn = std::chrono::milliseconds(3);
 
 bool is_waited_for(const protocol::Report& report) {
