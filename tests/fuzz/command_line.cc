@@ -36,8 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto argv = fuzz::pieces_of(in.rest(), '\0');
   const auto reading = read_command_line(argv);
   FARM_CHECK(!reading.must_run_locally || !reading.local_reason.empty());
-  FARM_CHECK(reading.kind == ActionKind::kOther || reading.must_run_locally || !reading.sources.empty() ||
-             reading.kind == ActionKind::kArchive);
   FARM_CHECK(reading.depfile.empty() || reading.dependency_style != DependencyStyle::kNone);
   static_cast<void>(named_paths(argv));
   for (const auto& code : loaded_code(argv)) FARM_CHECK(code.option.starts_with('-'));
