@@ -153,7 +153,8 @@ void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal
   log.coordinator_cpu_seconds = cpu_seconds();
   std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)},
                                                             {"/ran-locally.json", reporting::ran_locally_json(log)}};
-  if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html")) {
+  std::error_code unknown;
+  if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html", unknown)) {
     files.emplace_back("/trace.json", reporting::trace_json(log));
     files.emplace_back("/report.html", reporting::report_html(log));
   }

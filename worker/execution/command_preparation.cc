@@ -107,7 +107,8 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
                   const std::string& temporary, PreparedCommand& out) {
   // Without any input clang says so; an option for the linker would count as one.
   const bool has_all = std::all_of(reading.sources.begin(), reading.sources.end(), [&](const std::string& source) {
-    return std::filesystem::exists(std::filesystem::path(action.cwd) / source);
+    std::error_code unknown;
+    return std::filesystem::exists(std::filesystem::path(action.cwd) / source, unknown);
   });
   if (has_all && !has_word(action.argv, "-Wl,--dependency-file")) {
     out.depfile = temporary + "/inputs.d";

@@ -72,6 +72,7 @@ TEST_F(ResponseFile, ANulByteInOneIsAnError) {
 
 // Each is within the limits for one file; together they would be held at once.
 TEST_F(ResponseFile, NestedOnesAreReadUpToALimit) {
+  constexpr std::size_t kSize = 1 << 20;
   class Nested : public PosixFilesystem {
    public:
     std::optional<FileStamp> stat(const std::string&) const override {
@@ -86,7 +87,6 @@ TEST_F(ResponseFile, NestedOnesAreReadUpToALimit) {
       text.resize(kSize, ' ');
       return text;
     }
-    static constexpr std::size_t kSize = 1 << 20;
     mutable std::size_t read_bytes = 0;
   };
   const Nested files;

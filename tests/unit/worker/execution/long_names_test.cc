@@ -13,7 +13,7 @@ class LongNames : public AttemptFixture {
 TEST_F(LongNames, ALinkOfSuchAFileFails) {
   auto action = command(ActionKind::kLink, {"gcc", long_name_ + ".o", "-o", "a"});
   action.outputs = {tree_ + "/a"};
-  EXPECT_EQ(run(action).outcome_class, OutcomeClass::kCompileFailed);
+  EXPECT_EQ(run(action).outcome_class, OutcomeClass::kCommandFailed);
 }
 
 TEST_F(LongNames, ARedirectedOutputThatCannotBeLookedAtIsAnError) {
