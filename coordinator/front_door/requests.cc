@@ -39,8 +39,8 @@ Environment environment_of(const json& request) {
   if (!object.is_object()) malformed(kField, "is no object");
   Environment out;
   for (const auto& [name, value] : object.items()) {
-    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
-      malformed(kField, "holds a name that is empty or has '=' or a NUL byte in it");
+    if (name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      malformed(kField, "holds a name with '=' or a NUL byte in it");
     out[name] = word_from(value, kField);
   }
   return out;

@@ -18,7 +18,7 @@ bool have_nul(const std::vector<std::string>& texts) { return std::any_of(texts.
 
 void check_environment(const Environment& environment) {
   for (const auto& [name, value] : environment)
-    FARM_CHECK(!name.empty() && name.find('=') == std::string::npos && !has_nul(name) && !has_nul(value));
+    FARM_CHECK(name.find('=') == std::string::npos && !has_nul(name) && !has_nul(value));
 }
 
 nlohmann::json line_read(const std::string& line) {
