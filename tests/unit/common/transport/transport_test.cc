@@ -235,7 +235,7 @@ TEST_F(Files, AHostsNameThatIsNoTextIsStillAnnounced) {
 
 TEST_F(Files, FortyCharactersThatAreNoZ85AreNoKey) {
   ASSERT_TRUE(load_or_make_authorized_keys(folder_, client_key_));
-  for (const auto& bad : {std::string(40, '~'), std::string(40, '#'), "\x80" + client_key_.substr(1)}) {
+  for (const auto& bad : {std::string(40, '~'), std::string(40, '%'), "\x80" + client_key_.substr(1)}) {
     std::ofstream(folder_ + "/authorized_keys") << bad << "\n";
     EXPECT_FALSE(load_or_make_authorized_keys(folder_, client_key_)) << bad;
   }
