@@ -32,8 +32,8 @@ void write(const std::string& name, std::string_view text) {
   ::close(fd);
 }
 
-// What a key is without the code under test: 32 bytes come out and the same text again.
-bool is_key(const std::string& text) {
+// What ZeroMQ takes, without the code under test: 32 bytes come out and the same text again.
+bool is_taken(const std::string& text) {
   std::array<std::uint8_t, 32> bytes{};
   std::array<char, 41> back{};
   return text.size() == 40 && zmq_z85_decode(bytes.data(), text.c_str()) != nullptr &&
@@ -49,12 +49,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (in.byte() % 2 == 0) {
     write("client.key", in.rest());
     const auto pair = load_or_make_key_pair(folder(), "client");
-    FARM_CHECK(pair ? is_key(pair->public_key) && is_key(pair->secret_key)
+    FARM_CHECK(pair ? is_taken(pair->public_key) && is_taken(pair->secret_key)
                     : pair.error().code == ErrorCode::kMalformed);
   } else {
     write("authorized_keys", in.rest());
     const auto keys = load_or_make_authorized_keys(folder(), "");
-    FARM_CHECK(keys ? std::all_of(keys->begin(), keys->end(), is_key) : keys.error().code == ErrorCode::kMalformed);
+    FARM_CHECK(keys ? std::all_of(keys->begin(), keys->end(), is_taken) : keys.error().code == ErrorCode::kMalformed);
   }
   return 0;
 }
