@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FARM_CHECK(!reading.must_run_locally || !reading.local_reason.empty());
   FARM_CHECK(reading.depfile.empty() || reading.dependency_style != DependencyStyle::kNone);
   static_cast<void>(named_paths(argv));
-  for (const auto& code : loaded_code(argv)) FARM_CHECK(code.option.starts_with('-'));
+  for (const auto& code : loaded_code(argv)) FARM_CHECK(code.option.starts_with('-') || code.option.starts_with('@'));
   static constexpr const char* kPrograms[] = {"/usr/bin/gcc-12", "/usr/bin/clang", "/usr/bin/gfortran"};
   check_prepared(argv, static_cast<ActionKind>(choice % 5), kPrograms[choice / 5 % 3]);
   return 0;
