@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "common/system/clock.h"
 
@@ -122,23 +123,35 @@ bool is_on_network(const std::string& folder) {
 std::optional<Digest> DigestCache::digest(const std::string& path) {
   const auto stamp = filesystem_.stat(path);
   if (!stamp || !stamp->is_regular) return std::nullopt;
-  if (const auto it = entries_.find(path); it != entries_.end() && it->second.stamp == *stamp) {
-    return it->second.digest;
-  }
+  if (const auto* known = find(path); known != nullptr && known->stamp == *stamp) return known->digest;
   const auto content = filesystem_.read(path);
   if (!content) return std::nullopt;
   const Digest digest = digest_of(*content);
   if (is_settled(*stamp))
-    entries_[path] = {*stamp, digest};
+    remember(path, *stamp, digest);
   else
-    entries_.erase(path);
+    forget(path);
   return digest;
 }
 
 void DigestCache::remember(const std::string& path, const FileStamp& stamp, const Digest& digest) {
-  entries_[path] = {stamp, digest};
+  if (recent_.size() >= kMostRecent && !recent_.contains(path)) older_ = std::exchange(recent_, {});
+  recent_[path] = {stamp, digest};
 }
 
-void DigestCache::forget(const std::string& path) { entries_.erase(path); }
+// What is asked for stays.
+const DigestCache::Entry* DigestCache::find(const std::string& path) {
+  if (const auto it = recent_.find(path); it != recent_.end()) return &it->second;
+  const auto it = older_.find(path);
+  if (it == older_.end()) return nullptr;
+  const Entry entry = it->second;
+  remember(path, entry.stamp, entry.digest);
+  return &recent_.find(path)->second;
+}
+
+void DigestCache::forget(const std::string& path) {
+  recent_.erase(path);
+  older_.erase(path);
+}
 
 }  // namespace extfarm

@@ -52,8 +52,9 @@ class PosixFilesystem : public Filesystem {
 // Whether `folder` lies on a filesystem that other hosts may write to; also when that cannot be told.
 bool is_on_network(const std::string& folder);
 
-// Digests of files, read once for each (device, inode, size, mtime, ctime).
-// Not thread-safe.
+// Digests of files, read once for each (device, inode, size, mtime, ctime) as
+// long as they are asked for now and then: many thousand files later what
+// nobody has asked for again is forgotten.  Not thread-safe.
 class DigestCache {
  public:
   explicit DigestCache(const Filesystem& filesystem) : filesystem_(filesystem) {}
@@ -69,8 +70,12 @@ class DigestCache {
     FileStamp stamp;
     Digest digest;
   };
+  using Entries = std::unordered_map<std::string, Entry>;
+  static constexpr std::size_t kMostRecent = 16384;  // two times 2 MB; a large compile reads a few thousand files
+  const Entry* find(const std::string& path);
+
   const Filesystem& filesystem_;
-  std::unordered_map<std::string, Entry> entries_;
+  Entries recent_, older_;
 };
 
 }  // namespace extfarm

@@ -80,7 +80,7 @@ void Farm::read_door() {
       const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
       std::vector<ActionId> orphans;
       for (const auto& [id, entry] : entries_) {
-        if (entry.connection == gone && !entry.answered) orphans.push_back(id);
+        if (entry.connection == gone) orphans.push_back(id);
       }
       for (const auto id : orphans) tell(scheduling::ActionCancelled{id});
     }
@@ -115,18 +115,18 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   entry.connection = connection;
   entry.request_id = request.id;
   entry.answer = std::move(answer);
-  entry.identity = ActionIntake::identity_of(entry.action);
+  const auto& identity = identities_.emplace_back(ActionIntake::identity_of(entry.action));
   entry.submitted = turn_started_;
   scheduling::ActionSubmitted event;
   event.action = id;
   event.toolchain = entry.action.toolchain_digest;
   for (const auto& input : entry.action.inputs) {
-    const auto producer = producers_.find(input);
-    if (producer == producers_.end()) continue;
-    const auto& made_by = entries_.at(producer->second);
-    if (!made_by.answered) event.after.push_back(producer->second);
-    entry.after.push_back(producer->second.value);
-    parts_.records.set_edge(made_by.identity, entry.identity);
+    const auto product = products_.find(input);
+    if (product == products_.end() || product->second.producer == ActionId{}) continue;
+    const auto producer = product->second.producer;
+    if (entries_.contains(producer)) event.after.push_back(producer);
+    entry.after.push_back(producer.value);
+    parts_.records.set_edge(identity_of(producer), identity);
   }
   if (!entry.action.group.empty()) {
     auto& last = last_of_group_[entry.action.group];
@@ -134,18 +134,18 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
       entry.after.push_back(last);
     last = id.value;
   }
-  for (const auto& output : entry.action.outputs) producers_[output] = id;
+  for (const auto& output : entry.action.outputs) products_[output].producer = id;
   if (!toolchains_.contains(event.toolchain)) {
     toolchains_[event.toolchain] = entry.action.toolchain;
     if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
   }
   entry.guess_seconds = ActionIntake::guess_seconds(entry.action);
-  const auto remembered = parts_.records.predicted_seconds(entry.identity);
+  const auto remembered = parts_.records.predicted_seconds(identity);
   event.predicted_seconds = remembered.value_or(entry.guess_seconds);
   event.is_guess = !remembered;
   event.category = ActionIntake::category_of(entry.action);
-  event.peak_memory_bytes = parts_.records.peak_memory_bytes(entry.identity);
-  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(entry.identity));
+  event.peak_memory_bytes = parts_.records.peak_memory_bytes(identity);
+  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(identity));
   if (event.is_guess && event.tail_seconds == 0)
     event.tail_seconds = ActionIntake::guess_tail_seconds(entry.action, entry.guess_seconds);
   entries_.emplace(id, std::move(entry));
@@ -273,11 +273,11 @@ void Farm::end_publications() {
       continue;
     }
     for (const auto& output : outcome.attestation.outputs) {
-      if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
+      if (output.kind == OutputKind::kFile) products_[output.path].digest = output.digest;
     }
     if (outcome.outcome_class == OutcomeClass::kSucceeded) {
       const auto recorded =
-          parts_.memory.record(entry.action, entry.identity, outcome.attestation, outcome.stdout_bytes,
+          parts_.memory.record(entry.action, identity_of(attempt.action), outcome.attestation, outcome.stdout_bytes,
                                outcome.stderr_bytes, attempt.sent_realtime_ns);
       parts_.earlier.keep(recorded, seconds(outcome.run_time));
     } else {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/compiler/toolchain_probe.h"
@@ -72,12 +74,15 @@ class Farm {
     front_door::ConnectionId connection;  // 0: this process
     std::string request_id;
     AnswerTo answer;
-    Digest identity;
     double guess_seconds = 0;
     Timestamp submitted;
-    bool answered = false;
+    std::string_view reason;  // why it must run; kept by the log
     std::vector<std::uint64_t> after;
     std::optional<freshness::Recorded> fresh_result;
+  };
+  struct Product {
+    ActionId producer;
+    Digest digest;  // as published by this build; zeros: not yet
   };
   struct Attempt {  // a lease from SendAction on
     ActionId action;
@@ -106,9 +111,10 @@ class Farm {
   void revoke(const scheduling::RevokeLease&);
   void quarantine(const scheduling::QuarantineWorker&);
   void answer(const scheduling::AnswerFrontEnd&);
-  void log_attempt(LeaseId, Attempt&, const std::string& outcome, bool counted, std::uint64_t bytes_returned);
+  void log_attempt(LeaseId, Attempt&, std::string_view outcome, bool counted, std::uint64_t bytes_returned);
   void warn_once(const std::string& message);
   std::string title_of(const Action&) const;
+  const Digest& identity_of(ActionId id) const { return identities_[id.value - 1]; }
   std::uint32_t free_lane(WorkerId) const;
 
   FarmParts parts_;
@@ -119,12 +125,12 @@ class Farm {
   ActionIntake intake_;
   scheduling::Scheduler scheduler_;
   Publications publications_;
-  std::map<ActionId, Entry> entries_;
+  std::map<ActionId, Entry> entries_;  // until they are answered
+  std::vector<Digest> identities_;     // of all, by id - 1
   std::map<LeaseId, Attempt> attempts_;
   std::map<Digest, ToolchainSpec> toolchains_;
   std::map<Digest, Toolchain> own_toolchains_;
-  std::map<std::string, ActionId> producers_;  // output path → the action of this build that makes it
-  std::map<std::string, Digest> published_;    // output path → its bytes as published by this build
+  std::unordered_map<std::string, Product> products_;  // by output path
   std::map<std::string, std::uint64_t> last_of_group_;
   FirstAnswers first_answers_;
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken

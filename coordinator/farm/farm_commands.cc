@@ -10,21 +10,6 @@ namespace extfarm {
 
 using scheduling::Answer;
 
-namespace {
-
-// What is said of an action that is done with; of many thousands the rest would fill the memory.
-Action name_only(Action&& action) {
-  Action out;
-  out.id = action.id;
-  out.kind = action.kind;
-  out.group = std::move(action.group);
-  out.outputs = std::move(action.outputs);
-  if (out.outputs.empty()) out.argv = {std::move(action.argv.back())};
-  return out;
-}
-
-}  // namespace
-
 void Farm::carry_out(const scheduling::Command& command) {
   if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
     check_freshness(check->action);
@@ -41,7 +26,7 @@ void Farm::carry_out(const scheduling::Command& command) {
     publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
                         attempts_.at(publish->lease).report);
   } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
-    parts_.records.add_run(entries_.at(record->action).identity, record->reference_seconds, record->peak_memory_bytes);
+    parts_.records.add_run(identity_of(record->action), record->reference_seconds, record->peak_memory_bytes);
   } else {
     answer(std::get<scheduling::AnswerFrontEnd>(command));
   }
@@ -68,17 +53,18 @@ void Farm::quarantine(const scheduling::QuarantineWorker& command) {
 
 void Farm::check_freshness(ActionId id) {
   Entry& entry = entries_.at(id);
-  auto judgement = parts_.memory.judge(entry.action, entry.identity);
+  const Digest& identity = identity_of(id);
+  auto judgement = parts_.memory.judge(entry.action, identity);
   if (force_) judgement.verdict = {false, "--force was given"};
   if (entry.action.kind == ActionKind::kOther) judgement.verdict = {false, "what such a program reads is not known"};
   if (judgement.verdict.fresh)
     entry.fresh_result = std::move(judgement.recorded);
   else if (!force_ && entry.action.kind != ActionKind::kOther)
-    entry.fresh_result = parts_.earlier.restore(entry.action, entry.identity, judgement.fingerprint);
+    entry.fresh_result = parts_.earlier.restore(entry.action, identity, judgement.fingerprint);
   const bool is_restored = !judgement.verdict.fresh && entry.fresh_result.has_value();
-  parts_.memory.note(entry.action, entry.identity, judgement.verdict, is_restored);
+  parts_.memory.note(entry.action, identity, judgement.verdict, is_restored);
   parts_.log.restored += is_restored;
-  if (!entry.fresh_result) parts_.log.rebuilt_reasons[title_of(entry.action)] = judgement.verdict.reason;
+  if (!entry.fresh_result) entry.reason = parts_.log.keep(std::move(judgement.verdict.reason));
   if (!entry.fresh_result && first_answers_.may_come(parts_.clock.now(), entry.action.toolchain_digest))
     held_dirty_.push_back(id);
   else
@@ -88,7 +74,9 @@ void Farm::check_freshness(ActionId id) {
 void Farm::release_dirty() {
   const auto now = parts_.clock.now();
   for (const auto id : std::exchange(held_dirty_, {})) {
-    if (first_answers_.may_come(now, entries_.at(id).action.toolchain_digest))
+    const auto entry = entries_.find(id);
+    if (entry == entries_.end()) continue;  // cancelled
+    if (first_answers_.may_come(now, entry->second.action.toolchain_digest))
       held_dirty_.push_back(id);
     else
       tell(scheduling::FreshnessChecked{id, false});
@@ -99,8 +87,8 @@ void Farm::send_action(const scheduling::SendAction& send) {
   auto& entry = entries_.at(send.action);
   entry.action.pinned.clear();
   for (const auto& input : entry.action.inputs) {
-    if (const auto it = published_.find(input); it != published_.end())
-      entry.action.pinned.push_back({input, it->second});
+    if (const auto it = products_.find(input); it != products_.end() && !it->second.digest.is_zero())
+      entry.action.pinned.push_back({input, it->second.digest});
   }
   auto* worker = parts_.directory.find(send.worker);
   FARM_CHECK(worker != nullptr);
@@ -129,9 +117,9 @@ std::uint32_t Farm::free_lane(WorkerId worker) const {
 }
 
 void Farm::answer(const scheduling::AnswerFrontEnd& command) {
-  Entry& entry = entries_.at(command.action);
-  if (entry.answered) return;
-  entry.answered = true;
+  const auto answered = entries_.extract(command.action);
+  if (answered.empty()) return;
+  Entry& entry = answered.mapped();
   front_door::AnswerMessage message;
   message.id = entry.request_id;
   message.reason = command.reason;
@@ -152,14 +140,16 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       message.stdout_bytes = result->stdout_bytes;
       message.stderr_bytes = result->stderr_bytes;
       for (const auto& output : parts_.memory.attestation_of(*result).outputs) {
-        if (output.kind == OutputKind::kFile) published_[output.path] = output.digest;
+        if (output.kind == OutputKind::kFile) products_[output.path].digest = output.digest;
       }
       break;
     }
     case Answer::kRunLocally:
       nobody_there_ = nobody_there_ || !parts_.directory.has_usable();
       if (nobody_there_) warn_once("no worker is reachable (" + command.reason + "); building locally");
-      return answer_local(entry.answer, entry.request_id, {entry.action.cwd, entry.action.argv, command.reason});
+      message.result = "run_locally";
+      reporting::log_local(parts_.log, {entry.action.cwd, entry.action.argv, command.reason});
+      break;
     case Answer::kDependencyFailed:
       message.result = "failed";
       message.exit_code = 1;
@@ -170,21 +160,19 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
   }
   entry.answer(message);
   std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
-  entry.action = name_only(std::move(entry.action));
-  entry.answer = nullptr;
 }
 
-void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bool counted,
+void Farm::log_attempt(LeaseId, Attempt& attempt, std::string_view outcome, bool counted,
                        std::uint64_t bytes_returned) {
   const Entry& entry = entries_.at(attempt.action);
   const auto* worker = parts_.directory.find(attempt.worker);
   reporting::LoggedAttempt logged;
   logged.action = attempt.action.value;
-  logged.group = entry.action.group;
+  logged.group = parts_.log.keep(entry.action.group);
   logged.kind = name_of(entry.action.kind);
   logged.title = title_of(entry.action);
-  logged.worker = worker->name;
-  logged.host = worker->host;
+  logged.worker = parts_.log.keep(worker->name);
+  logged.host = parts_.log.keep(worker->host);
   logged.slot = attempt.lane;
   logged.submitted = entry.submitted;
   logged.ready = attempt.ready;
@@ -198,6 +186,7 @@ void Farm::log_attempt(LeaseId, Attempt& attempt, const std::string& outcome, bo
   logged.cpu_time = attempt.report.outcome.cpu_time;
   logged.bytes_returned = bytes_returned;
   logged.outcome = outcome;
+  logged.reason = entry.reason;
   logged.counted = counted;
   logged.after = entry.after;
   parts_.log.bytes_returned += bytes_returned;
@@ -226,7 +215,7 @@ std::vector<std::pair<std::string, double>> Farm::running() const {
 void Farm::cancel_all() {
   std::vector<ActionId> waiting;
   for (const auto& [id, entry] : entries_) {
-    if (!entry.answered) waiting.push_back(id);
+    waiting.push_back(id);
   }
   for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
   parts_.directory.say_goodbye();
@@ -237,7 +226,7 @@ void Farm::cancel_waiting() {
   for (const auto& [lease, attempt] : attempts_) running.insert(attempt.action);
   std::vector<ActionId> waiting;
   for (const auto& [id, entry] : entries_) {
-    if (!entry.answered && !running.contains(id)) waiting.push_back(id);
+    if (!running.contains(id)) waiting.push_back(id);
   }
   for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
 }

@@ -6,8 +6,7 @@ namespace extfarm::freshness {
 std::uint32_t FileVersions::index_of(const std::string& path) {
   const auto [it, is_new] = indexes_.try_emplace(path, static_cast<std::uint32_t>(paths_.size()));
   if (is_new) {
-    paths_.emplace_back();
-    paths_.back().name = path;
+    paths_.emplace_back().name = &it->first;
   }
   return it->second;
 }
@@ -19,53 +18,50 @@ std::optional<std::uint32_t> FileVersions::known_index(const std::string& path) 
 }
 
 void FileVersions::reserve(std::size_t versions) {
-  versions_.reserve(versions + 1);
-  paths_.reserve(versions);
   indexes_.reserve(versions);
 }
 
 void FileVersions::restore(FileVersion kept) {
   if (versions_.size() <= kept.id) versions_.resize(kept.id + 1);
-  const auto index = index_of(kept.path);
-  versions_[kept.id] = {index, kept.digest, kept.stamp, State::kUnknown, 0, false};
-  paths_[index].versions.push_back(kept.id);
+  add_version(kept.id, index_of(kept.path), kept.digest, kept.stamp, false);
+}
+
+void FileVersions::add_version(VersionId id, std::uint32_t path, const Digest& digest, const FileStamp& stamp,
+                               bool is_unsaved) {
+  const VersionId older = std::exchange(paths_[path].newest, id);
+  versions_[id] = {path, older, digest, stamp, State::kUnknown, 0, is_unsaved};
 }
 
 VersionId FileVersions::intern(const std::string& path, const Digest& digest) {
   const auto index = index_of(path);
-  for (const VersionId id : paths_[index].versions) {
+  for (VersionId id = paths_[index].newest; id != 0; id = versions_[id].older) {
     if (versions_[id].digest == digest) return id;
   }
   if (versions_.empty()) versions_.emplace_back();  // 0 is no version
   const auto id = static_cast<VersionId>(versions_.size());
-  versions_.push_back({index, digest, {}, State::kUnknown, 0, true});
-  paths_[index].versions.push_back(id);
+  versions_.emplace_back();
+  add_version(id, index, digest, {}, true);
   unsaved_.push_back(id);
   return id;
 }
 
-void FileVersions::look_at(Path& path) {
-  if (path.look == look_) return;
-  path.look = look_;
-  const auto before = std::exchange(path.stamp, filesystem_.stat(path.name));
-  if (path.stamp != before || !path.stamp || !is_settled(*path.stamp)) path.digest.reset();
-}
-
-std::optional<Digest> FileVersions::digest_now(Path& path) {
-  if (path.digest) return path.digest;
-  for (const VersionId id : path.versions) {
-    if (versions_[id].stamp == *path.stamp) {
-      digests_.remember(path.name, *path.stamp, versions_[id].digest);
-      return path.digest = versions_[id].digest;
+// Of the file at this path, which has this stamp.
+std::optional<Digest> FileVersions::digest_at(const Path& path, const FileStamp& stamp) {
+  for (VersionId id = path.newest; id != 0; id = versions_[id].older) {
+    if (versions_[id].stamp == stamp) {
+      digests_.remember(*path.name, stamp, versions_[id].digest);
+      return versions_[id].digest;
     }
   }
-  return path.digest = digests_.digest(path.name);
+  return digests_.digest(*path.name);
 }
 
 Digest FileVersions::digest_now(const std::string& path) {
-  Path& known = paths_[index_of(path)];
-  look_at(known);
-  return known.stamp ? digest_now(known).value_or(Digest{}) : Digest{};
+  const Path& known = paths_[index_of(path)];
+  for (VersionId id = known.newest; id != 0; id = versions_[id].older) {
+    if (state(id) == State::kSame) return versions_[id].digest;
+  }
+  return digests_.digest(path).value_or(Digest{});
 }
 
 void FileVersions::note_stamp(VersionId id, const FileStamp& stamp) {
@@ -84,23 +80,20 @@ FileVersions::State FileVersions::state(VersionId id) {
 }
 
 FileVersions::State FileVersions::judge(VersionId id) {
-  Path& path = paths_[versions_[id].path];
-  look_at(path);
-  if (versions_[id].digest.is_zero()) return path.stamp ? State::kAppeared : State::kSame;
-  if (!path.stamp) return State::kGone;
-  const auto now = digest_now(path);
+  const Path& path = paths_[versions_[id].path];
+  const auto stamp = filesystem_.stat(*path.name);
+  if (versions_[id].digest.is_zero()) return stamp ? State::kAppeared : State::kSame;
+  if (!stamp) return State::kGone;
+  const auto now = digest_at(path, *stamp);
   if (!now || *now != versions_[id].digest) return State::kChanged;  // no digest: no regular file any more
-  note_stamp(id, *path.stamp);
+  note_stamp(id, *stamp);
   return State::kSame;
 }
 
 void FileVersions::forget(const std::string& path) {
   const auto it = indexes_.find(path);
   if (it == indexes_.end()) return;
-  Path& known = paths_[it->second];
-  known.look = 0;
-  known.stamp.reset();
-  for (const VersionId id : known.versions) versions_[id].state = State::kUnknown;
+  for (VersionId id = paths_[it->second].newest; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;
 }
 
 std::vector<FileVersion> FileVersions::take_unsaved() {
@@ -108,7 +101,7 @@ std::vector<FileVersion> FileVersions::take_unsaved() {
   for (const VersionId id : std::exchange(unsaved_, {})) {
     Version& version = versions_[id];
     version.is_unsaved = false;
-    out.push_back({id, paths_[version.path].name, version.digest, version.stamp});
+    out.push_back({id, *paths_[version.path].name, version.digest, version.stamp});
   }
   return out;
 }

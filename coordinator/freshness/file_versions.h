@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +39,7 @@ class FileVersions {
   // The version of `path` with `digest`, new or known.
   VersionId intern(const std::string& path, const Digest& digest);
   bool knows(VersionId id) const { return id < versions_.size() && versions_[id].path != kNoPath; }
-  const std::string& path(VersionId id) const { return paths_[versions_[id].path].name; }
+  const std::string& path(VersionId id) const { return *paths_[versions_[id].path].name; }
   const Digest& digest(VersionId id) const { return versions_[id].digest; }
   std::optional<std::uint32_t> known_index(const std::string& path) const;  // nullopt: no version of it
   // When the file had this digest: zeros are not to be trusted; nullopt: there was no file.
@@ -58,15 +59,14 @@ class FileVersions {
 
  private:
   static constexpr std::uint32_t kNoPath = 0xffffffff;
+  // Both kept small: there may be hundreds of thousands.
   struct Path {
-    std::string name;
-    std::vector<VersionId> versions;
-    std::uint32_t look = 0;          // the last look at it
-    std::optional<FileStamp> stamp;  // as it is now
-    std::optional<Digest> digest;    // as it is now, once somebody had to know
+    const std::string* name = nullptr;  // the key in indexes_
+    VersionId newest = 0;               // of its versions
   };
   struct Version {
     std::uint32_t path = kNoPath;
+    VersionId older = 0;             // of the same path
     Digest digest;
     FileStamp stamp;
     State state = State::kUnknown;   // as of `look`
@@ -74,15 +74,15 @@ class FileVersions {
     bool is_unsaved = false;
   };
   std::uint32_t index_of(const std::string& path);
+  void add_version(VersionId, std::uint32_t path, const Digest&, const FileStamp&, bool is_unsaved);
   State judge(VersionId);
-  void look_at(Path&);
-  std::optional<Digest> digest_now(Path&);
+  std::optional<Digest> digest_at(const Path&, const FileStamp&);
   void note_stamp(VersionId, const FileStamp&);
 
   const Filesystem& filesystem_;
   DigestCache& digests_;
-  std::vector<Path> paths_;
-  std::vector<Version> versions_;
+  std::deque<Path> paths_;
+  std::deque<Version> versions_;
   std::unordered_map<std::string, std::uint32_t> indexes_;
   std::vector<VersionId> unsaved_;
   std::uint32_t look_ = 1;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 namespace extfarm::freshness {
 namespace {
@@ -77,15 +78,20 @@ std::string Judge::reason_in_inputs(const Action& action, const Recorded& record
   return {};
 }
 
-const IncludeLines& Judge::includes_of(VersionId id) {
-  const auto [it, is_new] = includes_.try_emplace(id);
-  if (is_new) {
-    if (const auto text = filesystem_.read(versions_.path(id)))
-      it->second = read_include_lines(*text);
-    else
-      it->second.has_computed = true;
+const IncludeLines& Judge::includes_of(const Action& action, VersionId id) {
+  const auto& path = versions_.path(id);
+  const auto read = [&](IncludeLines& out) -> const IncludeLines& {
+    const auto text = filesystem_.read(path);
+    out = text ? read_include_lines(*text) : IncludeLines{};
+    if (!text) out.has_computed = true;
+    return out;
+  };
+  if (std::find(action.inputs.begin(), action.inputs.end(), path) != action.inputs.end()) {
+    auto& [known, includes] = includes_of_source_;
+    return std::exchange(known, id) == id ? includes : read(includes);
   }
-  return it->second;
+  const auto [it, is_new] = includes_.try_emplace(id);
+  return is_new ? read(it->second) : it->second;
 }
 
 bool Judge::is_reached(const Action& action, const Recorded& recorded, const Earlier& earlier) {
@@ -98,7 +104,7 @@ bool Judge::is_reached(const Action& action, const Recorded& recorded, const Ear
   const bool is_on_path = std::find(path_begin, searched.folders.end(), earlier.folder) != searched.folders.end();
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero()) continue;
-    const auto& includes = includes_of(id);
+    const auto& includes = includes_of(action, id);
     const auto beside = folder_of(versions_.path(id));
     if (includes.has_computed && (is_on_path || beside == earlier.folder)) return true;
     for (const auto& line : includes.lines) {
@@ -180,13 +186,13 @@ bool Judge::watch(const Action& action, const Recorded& recorded, WatchList& lis
 
 // __has_include of something that is nowhere: wherever it may come to be is an
 // input that is not there.  What the system's own headers ask is left out.
-void Judge::add_unanswered_questions(Recorded& recorded) {
+void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
   const auto& searched = searches_.searched(recorded.search);
   std::vector<VersionId> absent;
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero() || is_systems(versions_.path(id))) continue;
     const auto beside = folder_of(versions_.path(id));
-    for (const auto& line : includes_of(id).lines) {
+    for (const auto& line : includes_of(action, id).lines) {
       if (!line.is_question) continue;
       std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
       if (line.is_quoted) places.insert(places.begin(), beside);
@@ -237,7 +243,7 @@ Recorded Judge::as_attested(const Action& action, const Digest& fingerprint, con
   }
   if (search_folders.empty() && action.kind != ActionKind::kCompile) return out;
   out.search = searches_.intern(with_folders_beside(action, attestation, search_folders));
-  if (action.kind == ActionKind::kCompile) add_unanswered_questions(out);
+  if (action.kind == ActionKind::kCompile) add_unanswered_questions(action, out);
   for (const VersionId id : out.inputs) {
     if (versions_.digest(id).is_zero()) continue;
     for (const auto& earlier : searches_.earlier_than(out.search, versions_.path(id), versions_.path_index(id))) {

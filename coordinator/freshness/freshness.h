@@ -60,18 +60,19 @@ class Judge {
   std::string reason_in_outputs(const Recorded&);
   // Whether one of the files that were read looks up this name and would meet this file.
   bool is_reached(const Action&, const Recorded&, const Earlier&);
-  const IncludeLines& includes_of(VersionId);
+  const IncludeLines& includes_of(const Action&, VersionId);
   Recorded as_attested(const Action&, const Digest& fingerprint, const Attestation&,
                        const std::vector<std::string>& search_folders, std::int64_t started_ns);
   bool was_written_since(const std::string& path, std::int64_t started_ns);
-  void add_unanswered_questions(Recorded&);
+  void add_unanswered_questions(const Action&, Recorded&);
   bool is_accounted_for(const std::string& path, const Recorded&) const;
 
   std::string root_;
   FileVersions versions_;
   SearchOrder searches_;
   const Filesystem& filesystem_;
-  std::unordered_map<VersionId, IncludeLines> includes_;
+  std::unordered_map<VersionId, IncludeLines> includes_;         // of headers
+  std::pair<VersionId, IncludeLines> includes_of_source_{0, {}};  // of the last one: its own action alone asks
 };
 
 }  // namespace extfarm::freshness

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -58,7 +59,7 @@ class ActionGraph {
   std::vector<ActionId> raise_producers(ActionId action);
   Node& at(ActionId id) { return nodes_.at(id.value); }
 
-  std::vector<Node> nodes_;  // by id
+  std::deque<Node> nodes_;  // by id
 };
 
 }  // namespace extfarm::plan

@@ -3,21 +3,27 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <iosfwd>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/timestamp.h"
 
 namespace extfarm::reporting {
 
+// Kept small: there may be a hundred thousand.  The views are constants, or kept by the log.
 struct LoggedAttempt {
   std::uint64_t action = 0;
-  std::string group;
-  std::string kind;    // "compile", …
-  std::string title;   // the main output's path relative to the project, or argv
-  std::string worker;  // worker id, e.g. "lab01-4711"
-  std::string host;
+  std::string_view group;
+  std::string_view kind;    // "compile", …
+  std::string title;        // the main output's path relative to the project, or argv
+  std::string_view worker;  // worker id, e.g. "lab01-4711"
+  std::string_view host;
   std::uint32_t slot = 0;  // lane on that worker, from 0; assigned by the shell
   Timestamp submitted, ready, sent, finished, published;  // ready: could have been sent
   Duration memory_wait{0};  // between ready and sent, for want of memory
@@ -26,7 +32,8 @@ struct LoggedAttempt {
   std::uint64_t bytes_returned = 0;
   std::uint64_t peak_memory_bytes = 0;
   double guess_seconds = 0;          // from its size
-  std::string outcome;               // OutcomeClass name, or "stopped"
+  std::string_view outcome;          // OutcomeClass name, or "stopped"
+  std::string_view reason;           // why the action had to run
   bool counted = true;               // false: a retried or rejected attempt
   std::vector<std::uint64_t> after;  // actions it followed (same group, or by pinned input)
 };
@@ -55,6 +62,12 @@ struct LoggedWorker {
 };
 
 struct BuildLog {
+  BuildLog() = default;
+  BuildLog(BuildLog&&) = default;
+  BuildLog& operator=(BuildLog&&) = default;
+  // A view that lasts as long as this log.
+  std::string_view keep(std::string text) { return *kept.insert(std::move(text)).first; }
+
   std::string project_root, command;
   std::string status = "ok";  // "ok", "failed", "cancelled"
   int exit_code = 0;
@@ -65,7 +78,7 @@ struct BuildLog {
   std::uint64_t bytes_returned = 0;
   double coordinator_cpu_seconds = 0;
   std::vector<double> dispatch_ms;  // ready to sent, one per dispatch
-  std::vector<LoggedAttempt> attempts;
+  std::deque<LoggedAttempt> attempts;
   std::vector<LoggedWorker> workers;
   std::vector<LoggedCompile> compiles;  // all that were asked for, run or not
   std::uint64_t fresh_here = 0;         // up to date among those that never go to a worker
@@ -73,7 +86,7 @@ struct BuildLog {
   std::map<std::string, std::uint64_t> local_reasons;  // why something ran locally → how often
   std::map<std::string, double> local_seconds;  // by the same reasons, of the commands that told
   double command_cpu_seconds = 0;  // of the build's command with all its children, whatever they did
-  std::map<std::string, std::string> rebuilt_reasons;  // title → verdict reason
+  std::set<std::string> kept;      // what views of the attempts show
 };
 
 // Where the slots' time went, in slot-seconds; the sum is slots × farm wall.
@@ -112,8 +125,9 @@ void log_local(BuildLog&, LoggedLocal);
 
 std::string last_build_json(const BuildLog&);  // DESIGN section 10's schema 1
 std::string ran_locally_json(const BuildLog&);  // how many, why, and the commands that are known
-std::string trace_json(const BuildLog&);   // Chrome trace format; one process per worker, one thread per slot
-std::string report_html(const BuildLog&);  // one self-contained page
+// Of many thousand attempts these are long texts: they are written as they are made.
+void write_trace(const BuildLog&, std::ostream&);   // Chrome trace format; one process per worker, one thread per slot
+void write_report(const BuildLog&, std::ostream&);  // one self-contained page
 // A few lines for the end of the build: counts, figures, where the report lies.
 std::string summary_text(const BuildLog&, const std::string& report_path);
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Node {
   double run_seconds = 0;
-  std::vector<std::uint64_t> after;
+  const std::vector<std::uint64_t>* after = nullptr;
   enum class State { kNew, kOpen, kDone } state = State::kNew;
   double end_seconds = 0;
   std::optional<std::uint64_t> before;  // the predecessor that ends last
@@ -33,14 +33,14 @@ void settle(Nodes& nodes, std::uint64_t first) {
     }
     if (node.state == Node::State::kNew) {
       node.state = Node::State::kOpen;
-      for (const auto before : node.after) {
+      for (const auto before : *node.after) {
         const auto it = nodes.find(before);
         if (it != nodes.end() && it->second.state == Node::State::kNew) open.push_back(before);
       }
       continue;  // this one again when those are done
     }
     double start = 0;
-    for (const auto before : node.after) {
+    for (const auto before : *node.after) {
       const auto it = nodes.find(before);
       if (it == nodes.end() || it->second.state != Node::State::kDone) continue;
       if (it->second.end_seconds >= start) {
@@ -64,10 +64,11 @@ double percentile(std::vector<double> values, double share) {
 
 }  // namespace
 
-Chain longest_chain(const std::vector<LoggedAttempt>& attempts) {
+Chain longest_chain(const std::deque<LoggedAttempt>& attempts,
+                    const std::function<double(const LoggedAttempt&)>& run_seconds) {
   Nodes nodes;
   for (const auto& attempt : attempts) {
-    if (attempt.counted) nodes[attempt.action] = {seconds(attempt.run_time), attempt.after, {}, 0, {}};
+    if (attempt.counted) nodes[attempt.action] = {run_seconds(attempt), &attempt.after, {}, 0, {}};
   }
   Chain chain;
   std::optional<std::uint64_t> last;
@@ -89,7 +90,7 @@ namespace {
 // No schedule on these hosts ends earlier: not with all slots busy, not along
 // the longest chain on the fastest host, not in the memory there is.
 double lower_bound_of(const BuildLog& log) {
-  std::unordered_map<std::string, double> speeds;
+  std::unordered_map<std::string_view, double> speeds;
   double total_speed = 0, fastest = 0, memory = 0;
   bool memory_is_known = true;
   for (const auto& worker : log.workers) {
@@ -99,20 +100,17 @@ double lower_bound_of(const BuildLog& log) {
     memory += static_cast<double>(worker.memory_bytes);
     memory_is_known = memory_is_known && worker.memory_bytes != 0;
   }
+  const auto on_equal_host = [&](const LoggedAttempt& attempt) {
+    const auto speed = speeds.find(attempt.worker);
+    return run_seconds_of(attempt) * (speed == speeds.end() ? 1 : speed->second);
+  };
   double work = 0, memory_time = 0;
-  std::vector<LoggedAttempt> on_equal_hosts;
   for (const auto& attempt : log.attempts) {
     if (!attempt.counted) continue;
-    const auto speed = speeds.find(attempt.worker);
-    LoggedAttempt scaled;
-    scaled.action = attempt.action;
-    scaled.after = attempt.after;
-    scaled.run_time = from_seconds(seconds(attempt.run_time) * (speed == speeds.end() ? 1 : speed->second));
-    work += seconds(scaled.run_time);
-    memory_time += seconds(attempt.run_time) * static_cast<double>(attempt.peak_memory_bytes);
-    on_equal_hosts.push_back(std::move(scaled));
+    work += on_equal_host(attempt);
+    memory_time += run_seconds_of(attempt) * static_cast<double>(attempt.peak_memory_bytes);
   }
-  const double chain = longest_chain(on_equal_hosts).seconds;
+  const double chain = longest_chain(log.attempts, on_equal_host).seconds;
   double bound = fastest > 0 ? chain / fastest : chain;
   if (total_speed > 0) bound = std::max(bound, work / total_speed);
   if (memory_is_known && memory > 0) bound = std::max(bound, memory_time / memory);

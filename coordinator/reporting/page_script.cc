@@ -198,7 +198,7 @@ fill("workers", ["worker", "host", {n: "slots"}, {n: "actions"}, {n: "work"}, {n
     {n: w.slots && log.farm_wall ? Math.round(100 * w.run / (w.slots * log.farm_wall)) + " %" : "–"}]), "No worker was there.");
 fill("local", ["why", {n: "times"}], Object.entries(log.local).sort((a, b) => b[1] - a[1]).map(([why, n]) => [why, {n}]),
   "Nothing ran locally.");
-fill("reasons", ["action", "why it ran"], Object.entries(log.reasons), "Nothing had to be rebuilt.", 20);
+fill("reasons", ["action", "why it ran"], counted.filter(a => a.why).map(a => [a.title, a.why]), "Nothing had to be rebuilt.", 20);
 fill("rejected", ["action", "worker", "what happened"],
   log.attempts.filter(a => !a.counted).map(a => [{text: a.title, kind: colour(a)}, a.worker, a.outcome.replaceAll("_", " ")]), "None.");
 )js";

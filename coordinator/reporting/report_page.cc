@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <set>
 #include <utility>
 
@@ -61,9 +62,9 @@ std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::
 
 std::string as_utf8(const std::string& text) { return json::parse(dumped(text)).get<std::string>(); }
 
-// As text, an attempt at a time: as one value, very many would fill the memory.
-std::string attempts_text(const BuildLog& log) {
-  std::string out = "[";
+// An attempt at a time: as one value, very many would fill the memory.
+void write_attempts(const BuildLog& log, std::ostream& out) {
+  const char* before = "[";
   for (const auto& attempt : log.attempts) {
     const auto since_start = [&](Timestamp t) { return seconds(t - log.first_submission); };
     const json value = {{"action", attempt.action},
@@ -82,10 +83,11 @@ std::string attempts_text(const BuildLog& log) {
                         {"cpu", seconds(attempt.cpu_time)},
                         {"bytes", attempt.bytes_returned},
                         {"outcome", attempt.outcome},
+                        {"why", attempt.reason},
                         {"counted", attempt.counted}};
-    out += (out.size() > 1 ? "," : "") + dumped(value);
+    out << std::exchange(before, ",") << safe_in_script(dumped(value));
   }
-  return out + "]";
+  out << (log.attempts.empty() ? "[]" : "]");
 }
 
 // Those that joined, then any that are known from an attempt alone.
@@ -102,17 +104,18 @@ json workers_json(const BuildLog& log) {
                    {"quarantined", worker.quarantined}});
   };
   for (const auto& worker : log.workers) add(worker);
-  for (const auto& attempt : log.attempts) add({attempt.worker, attempt.host, 0, 0, 0, false});
+  for (const auto& attempt : log.attempts) add({std::string(attempt.worker), std::string(attempt.host), 0, 0, 0, false});
   return out;
 }
 
-std::string embedded_json(const BuildLog& log, const Figures& figures) {
+void write_embedded_json(const BuildLog& log, const Figures& figures, std::ostream& out) {
+  out << "{\"attempts\":";
+  write_attempts(log, out);
   const json rest = {{"workers", workers_json(log)},
                      {"chain", longest_chain(log.attempts).actions},
                      {"farm_wall", figures.farm_wall},
-                     {"local", log.local_reasons},
-                     {"reasons", log.rebuilt_reasons}};
-  return safe_in_script("{\"attempts\":" + attempts_text(log) + "," + dumped(rest).substr(1));
+                     {"local", log.local_reasons}};
+  out << "," << safe_in_script(dumped(rest).substr(1));
 }
 
 std::string figure(const std::string& name, const std::string& value) {
@@ -185,25 +188,20 @@ constexpr const char* kHead = R"html(<!doctype html>
 
 }  // namespace
 
-std::string report_html(const BuildLog& log) {
+void write_report(const BuildLog& log, std::ostream& page) {
   const Figures figures = figures_of(log);
   const std::string root = as_utf8(log.project_root);
   const std::string project = escaped(root.substr(root.find_last_of('/') + 1));
   const std::string status = escaped(as_utf8(log.status));
-  std::string page = kHead;
-  page += "<title>" + project + ": extfarm build report</title>\n<style>" + kPageStyle + "</style></head>\n";
-  page += "<body><main><header><h1>" + project + "</h1><span class=\"status " + status + "\">" + status +
-          (log.exit_code == 0 ? "" : fmt::format(", exit code {}", log.exit_code)) + "</span><p><code>" +
-          escaped(as_utf8(log.command)) + "</code> in <code>" + escaped(root) + "</code></p></header>\n";
-  page += figures_section(log, figures);
-  page +=
-      "<noscript><section><p>The timeline and the tables need this page's own "
-      "script.</p></section></noscript>\n";
-  page += kTimeline;
-  page += kTables;
-  page += "</main><script type=\"application/json\" id=\"log\">" + embedded_json(log, figures) +
-          "</script>\n<script>" + kPageScript + "</script></body></html>\n";
-  return page;
+  page << kHead << "<title>" << project << ": extfarm build report</title>\n<style>" << kPageStyle
+       << "</style></head>\n<body><main><header><h1>" << project << "</h1><span class=\"status " << status << "\">"
+       << status << (log.exit_code == 0 ? "" : fmt::format(", exit code {}", log.exit_code)) << "</span><p><code>"
+       << escaped(as_utf8(log.command)) << "</code> in <code>" << escaped(root) << "</code></p></header>\n"
+       << figures_section(log, figures)
+       << "<noscript><section><p>The timeline and the tables need this page's own script.</p></section></noscript>\n"
+       << kTimeline << kTables << "</main><script type=\"application/json\" id=\"log\">";
+  write_embedded_json(log, figures, page);
+  page << "</script>\n<script>" << kPageScript << "</script></body></html>\n";
 }
 
 }  // namespace extfarm::reporting

@@ -21,7 +21,7 @@ std::string plural(std::uint64_t count, const std::string& noun) {
 }
 
 std::string counts_line(const BuildLog& log, const Figures& figures) {
-  std::set<std::string> hosts;
+  std::set<std::string_view> hosts;
   for (const auto& attempt : log.attempts) {
     if (attempt.counted) hosts.insert(attempt.host);
   }

@@ -2,6 +2,7 @@
 // thread for each slot, times in microseconds from the build's start.
 #include <map>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <set>
 #include <utility>
 
@@ -14,7 +15,7 @@ using nlohmann::ordered_json;
 
 constexpr double kMicrosecondsPerSecond = 1e6;
 
-ordered_json name_event(const char* what, int process, std::uint32_t thread, const std::string& name) {
+ordered_json name_event(const char* what, int process, std::uint32_t thread, std::string_view name) {
   return {{"name", what}, {"ph", "M"}, {"pid", process}, {"tid", thread}, {"args", {{"name", name}}}};
 }
 
@@ -47,14 +48,13 @@ ordered_json attempt_event(const BuildLog& log, const LoggedAttempt& attempt, in
 
 // An event a line, each written as it is made: as one value, twenty thousand
 // attempts would take 80 MB.
-std::string trace_json(const BuildLog& log) {
-  std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
+void write_trace(const BuildLog& log, std::ostream& out) {
+  out << "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
   const char* before = "\n";
   const auto put = [&](const ordered_json& event) {
-    out += std::exchange(before, ",\n");
-    out += event.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    out << std::exchange(before, ",\n") << event.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   };
-  std::map<std::string, int> processes;
+  std::map<std::string_view, int> processes;
   std::set<std::pair<int, std::uint32_t>> threads;
   for (const auto& attempt : log.attempts) {
     const auto [it, is_new] = processes.emplace(attempt.worker, static_cast<int>(processes.size()) + 1);
@@ -64,7 +64,7 @@ std::string trace_json(const BuildLog& log) {
       put(name_event("thread_name", process, attempt.slot, "slot " + std::to_string(attempt.slot)));
     put(attempt_event(log, attempt, process));
   }
-  return out + "\n]}\n";
+  out << "\n]}\n";
 }
 
 }  // namespace extfarm::reporting

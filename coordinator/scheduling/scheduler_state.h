@@ -8,6 +8,7 @@
 //   patience.cc    who has waited in vain
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -179,9 +180,9 @@ struct Scheduler::State {
   PeakMemory peaks;
   double fleet_ratio_log = 0;  // mean of ln(predicted / taken) over all workers
   double fleet_ratio_weight = 0;
-  std::vector<ActionState> actions;  // by id
+  std::deque<ActionState> actions;  // by id
   std::unordered_map<ActionId, Trouble> troubles;
-  std::vector<Lease> leases;  // by id - 1
+  std::deque<Lease> leases;  // by id - 1
   std::vector<ToolchainState> toolchains;
   std::map<Digest, std::uint32_t> toolchain_positions;
   std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <random>
 
+#include "coordinator/shell/new_file.h"
+
 namespace extfarm {
 namespace {
 
@@ -145,22 +147,26 @@ void BuildSession::end() {
   farm_->cancel_all();
   farm_->finish_log();
   worker_.ask_to_end();
+  farm_.reset();  // the reports need the memory
   if (is_interrupted_) return;  // who wants the build to end does not wait for the store
   for (const auto& problem : earlier_->finish()) terminal_.warn(problem);
 }
 
 void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal) {
   log.coordinator_cpu_seconds = cpu_seconds();
-  std::vector<std::pair<const char*, std::string>> files = {{"/last-build.json", reporting::last_build_json(log)},
-                                                            {"/ran-locally.json", reporting::ran_locally_json(log)}};
+  const auto write = [&](const char* name, const auto& put) {
+    const auto written = write_new_file(tree.state + name, [&](std::ostream& out) {
+      put(out);
+      return Result<void>{};
+    });
+    if (!written) terminal.warn(written.error().message);
+  };
+  write("/last-build.json", [&](std::ostream& out) { out << reporting::last_build_json(log); });
+  write("/ran-locally.json", [&](std::ostream& out) { out << reporting::ran_locally_json(log); });
   std::error_code unknown;
   if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html", unknown)) {
-    files.emplace_back("/trace.json", reporting::trace_json(log));
-    files.emplace_back("/report.html", reporting::report_html(log));
-  }
-  for (const auto& [name, text] : files) {
-    if (const auto written = tree.filesystem.write_atomically(tree.state + name, text, 0644); !written)
-      terminal.warn(written.error().message);
+    write("/trace.json", [&](std::ostream& out) { reporting::write_trace(log, out); });
+    write("/report.html", [&](std::ostream& out) { reporting::write_report(log, out); });
   }
   terminal.say(reporting::summary_text(log, ".extfarm/report.html"));
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "coordinator/shell/new_file.h"
+
 namespace extfarm {
 namespace {
 
@@ -58,20 +60,14 @@ CompilationEntries joined(const CompilationEntries& first, const std::vector<Com
 
 // A line at a time: of very many the whole text would fill the memory.
 Result<void> write(const std::string& path, const CompilationEntries& entries) {
-  const std::string temporary = path + ".new";
-  std::ofstream file(temporary, std::ios::binary);
-  std::string_view before = "[\n";
-  const auto told = for_each_compilation_line(entries, [&](const std::string& line) {
-    file << std::exchange(before, ",\n") << line;
+  return write_new_file(path, [&](std::ostream& file) {
+    std::string_view before = "[\n";
+    auto told = for_each_compilation_line(entries, [&](const std::string& line) {
+      file << std::exchange(before, ",\n") << line;
+    });
+    file << (before == "[\n" ? "[" : "") << "\n]\n";
+    return told;
   });
-  file << (before == "[\n" ? "[" : "") << "\n]\n";
-  file.close();
-  std::error_code failed;
-  if (told && file) std::filesystem::rename(temporary, path, failed);
-  if (told && file && !failed) return {};
-  std::filesystem::remove(temporary, failed);
-  if (!told) return told;
-  return failure(ErrorCode::kIo, "cannot write " + path + "; is there room on its disk?");
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ Result<void> StepGraph::read(const manifest::Environment& own_environment, const
   intake_.forget_tools();  // the graph itself may make tools
   if (told) told = link();
   if (told) told = select(targets);
+  steps_.shrink_to_fit();
   return told;
 }
 

@@ -39,7 +39,7 @@ struct GraphStep {
   std::vector<std::uint32_t> before, behind;  // positions of steps that come before it, and after
   // Numbers of the files that its being up to date rests upon, ascending; empty: files do not show it.
   std::vector<std::uint32_t> watched;
-  std::string local_reason, reason;
+  std::string local_reason;
   double tail_seconds = 0;  // of the longest chain behind it
 };
 

@@ -50,8 +50,8 @@ def command(random, number):
     groups += [list(random.choice(own)) for _ in range(random.choice((0, 0, 0, 1, 1, 2)))]
     random.shuffle(groups)
     words = [word for group in groups for word in group] + ["-frandom-seed=1"]
-    # Differed once on a busy machine (exit code 1 for 2, a finished w.d), never again in 40 tries; not explained.  A race
-    # of compiler and assembler, which gives up there, is likely, but plain g++ has not shown it in 400 runs.
+    # The assembler refuses "-" at once.  With -pipe the compiler then dies of it (exit code 2, no list of what it
+    # read) or has already ended (exit code 1, and a list): g++ with a slow assembler shows the second.
     if output == ("-o", "-"):
         words = [word for word in words if word != "-pipe"]
     files = dict(FILES)

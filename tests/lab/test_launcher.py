@@ -1,8 +1,10 @@
 """extfarm-cc before, behind and between other programs, on this machine alone."""
 
 import os
+import re
 import shutil
 import signal
+import time
 import unittest
 
 from farm import contents, last_build, program
@@ -217,6 +219,26 @@ class LocalCommands(Launcher):
             "1 × it only preprocesses (-E)", f"  gcc -E one.c (in {os.path.realpath(self.folder)})"])
 
 
+class Crashed(Launcher):
+    def crash(self, *before):
+        """The exit code and the messages of clang that crashes over a source, but for names that are made up."""
+        self.lay_out({"crash.c": "int a;\n#pragma clang __debug crash\n"})
+        reports = self.home("reports")
+        done = self.run_command(*before, "clang", "-c", "crash.c", "-o", "crash.o", TMPDIR=reports)
+        self.assertIn("PLEASE ATTACH", done.stderr)
+        self.assertNotEqual(os.listdir(reports), [], "what the user is asked to attach is not there")
+        shutil.rmtree(reports)
+        said = [line for line in done.stderr.splitlines() if line.startswith(("clang:", "1.", "Debian clang"))]
+        return done.returncode, [re.sub(r"crash-[0-9a-f]+", "crash-NAME", line) for line in said]
+
+    def test_a_compiler_that_crashes_is_tried_elsewhere_and_at_last_here(self):
+        expected = self.crash()
+        self.assertEqual(self.crash(program("extfarm"), "run", "-q", "--", LAUNCHER), expected)
+        self.assertGreaterEqual(self.actions()["retried"], 1)
+        self.assertEqual(self.actions()["passed_through"], 1)
+        self.assertEqual(sorted(os.listdir(self.folder)), [".extfarm", "crash.c"])
+
+
 class Stopped(Launcher):
     """A header that is a pipe holds the compiler for ever."""
 
@@ -245,7 +267,9 @@ class Stopped(Launcher):
     def test_ctrl_c_ends_the_compile_and_leaves_no_file(self):
         build = self.start_held()
         os.killpg(build.pid, signal.SIGINT)
+        began = time.monotonic()
         wait_until(lambda: not self.compilers(), "end of the compile")
+        print(f"[ figure   ] the compile ended {time.monotonic() - began:.2f} s after Ctrl-C", flush=True)
         self.assertNotEqual(build.wait(30), 0)
         self.assertEqual(sorted(os.listdir(self.folder)), [".extfarm", "Makefile", "held.c", "pipe.h"])
         self.assertEqual(last_build(self.folder)["status"], "cancelled")

@@ -21,6 +21,7 @@ constexpr Sign kSigns[] = {
     {"unable to execute command: Killed", OutcomeClass::kInfrastructure, "the compiler was killed"},
     {"internal compiler error", OutcomeClass::kInfrastructure, "the compiler crashed (internal compiler error)"},
     {"frontend command failed due to signal", OutcomeClass::kInfrastructure, "the compiler crashed"},
+    {"frontend command failed with exit code", OutcomeClass::kInfrastructure, "the compiler crashed"},  // in the driver itself
     {"No space left on device", OutcomeClass::kInfrastructure, "the worker's disk is full"},
 };
 

@@ -86,7 +86,7 @@ TEST(LongestChainTest, NamesItsActionsInOrderWhateverTheOrderOfTheLog) {
 }
 
 TEST(LongestChainTest, TakesTheSlowerSideOfADiamond) {
-  const std::vector<LoggedAttempt> attempts = {
+  const std::deque<LoggedAttempt> attempts = {
       attempt_of(4, 0, 1, "link", "d", {2, 3}), attempt_of(2, 0, 5, "compile", "b", {1}),
       attempt_of(3, 0, 2, "compile", "c", {1}), attempt_of(1, 0, 1, "cythonize", "a")};
   EXPECT_DOUBLE_EQ(longest_chain(attempts).seconds, 7);
@@ -102,7 +102,7 @@ TEST(LongestChainTest, WhatDidNotRunTakesNoTimeAndCirclesEnd) {
 }
 
 TEST(LongestChainTest, AChainOfAHundredThousandIsNoTrouble) {
-  std::vector<LoggedAttempt> attempts;
+  std::deque<LoggedAttempt> attempts;
   for (std::uint64_t i = 100000; i > 0; --i) attempts.push_back(attempt_of(i, 0, 1, "compile", "x", {i - 1}));
   EXPECT_DOUBLE_EQ(longest_chain(attempts).seconds, 100000);
 }
@@ -165,7 +165,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
 TEST(TraceTest, IsAProcessForEachWorkerAndAThreadForEachSlot) {
   auto log = small_build();
   log.attempts[3].worker = "lab02-1";
-  const json events = json::parse(trace_json(log))["traceEvents"];
+  const json events = json::parse(trace_of(log))["traceEvents"];
   std::map<std::string, int> process_of;
   int spans = 0;
   for (const auto& event : events) {
@@ -191,7 +191,7 @@ TEST(TraceTest, IsAProcessForEachWorkerAndAThreadForEachSlot) {
 TEST(TraceTest, NamesThatAreNotUtf8StillMakeAValidDocument) {
   auto log = small_build();
   log.attempts[0].title = "bad\xff.c";
-  EXPECT_TRUE(json::accept(trace_json(log)));
+  EXPECT_TRUE(json::accept(trace_of(log)));
   log.workers[0].host = "\xfe";
   EXPECT_TRUE(json::accept(last_build_json(log)));
 }

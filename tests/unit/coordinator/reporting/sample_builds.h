@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <sstream>
 #include <string>
 
 #include "coordinator/reporting/build_log.h"
@@ -11,7 +12,7 @@ namespace extfarm::reporting {
 inline Timestamp at(double s) { return {from_seconds(s)}; }
 
 // An attempt that was sent at once, and published as soon as it had finished.
-inline LoggedAttempt attempt_of(std::uint64_t action, double start, double run, const std::string& kind,
+inline LoggedAttempt attempt_of(std::uint64_t action, double start, double run, std::string_view kind,
                                 const std::string& title, std::vector<std::uint64_t> after = {}) {
   LoggedAttempt out;
   out.action = action;
@@ -77,7 +78,7 @@ inline BuildLog large_build() {
                              : step == 1 ? ".o"
                                          : ".so"),
                      step == 0 ? std::vector<std::uint64_t>{} : std::vector<std::uint64_t>{action - 40});
-      attempt.group = "Cython.Compiler.Module" + std::to_string(extension);
+      attempt.group = log.keep("Cython.Compiler.Module" + std::to_string(extension));
       attempt.worker = log.workers[w].id;
       attempt.host = log.workers[w].host;
       attempt.slot = static_cast<std::uint32_t>(s);
@@ -93,8 +94,7 @@ inline BuildLog large_build() {
       log.workers[w].actions += 1;
       log.workers[w].run_seconds += run;
       log.last_publication = std::max(log.last_publication, attempt.published);
-      log.rebuilt_reasons[attempt.title] =
-          step == 0 ? "never built" : "/home/ada/project/" + name + ".c changed";
+      attempt.reason = log.keep(step == 0 ? "never built" : "/home/ada/project/" + name + ".c changed");
       log.attempts.push_back(attempt);
     }
   }
@@ -107,6 +107,18 @@ inline BuildLog large_build() {
   log.local_reasons = {{"preprocesses only", 11}, {"reads stdin", 3}};
   for (int i = 0; i < 200; ++i) log.dispatch_ms.push_back(0.4 + i * 0.01);
   return log;
+}
+
+inline std::string trace_of(const BuildLog& log) {
+  std::ostringstream out;
+  write_trace(log, out);
+  return out.str();
+}
+
+inline std::string page_of(const BuildLog& log) {
+  std::ostringstream out;
+  write_report(log, out);
+  return out.str();
 }
 
 }  // namespace extfarm::reporting
