@@ -116,9 +116,7 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
     out.dependency_source = DependencySource::kAddedDepfile;
   }
   // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
-  for (auto& word : out.argv) {
-    if (word == "-flto=auto" && is_gnu(program)) word = "-flto=1";
-  }
+  if (is_gnu(program)) std::replace(out.argv.begin() + 1, out.argv.end(), std::string("-flto=auto"), std::string("-flto=1"));
   if (!names_a_source(action.argv, reading) || !is_preprocessed(action.argv, reading)) return;
   out.listing_argv = listing_of(action.argv);
   out.listing_is_needed = true;
