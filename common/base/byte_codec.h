@@ -74,7 +74,14 @@ class ByteReader {
   std::vector<std::uint32_t> ascending() {
     std::vector<std::uint32_t> out(count(1));
     std::uint32_t last = 0;
-    for (auto& value : out) value = last += static_cast<std::uint32_t>(number());
+    for (auto& value : out) {
+      const auto difference = number();
+      if (difference > 0xffffffffu - last) {
+        ok_ = false;
+        return {};
+      }
+      value = last += static_cast<std::uint32_t>(difference);
+    }
     return out;
   }
   Digest digest() {

@@ -43,7 +43,8 @@ Result<void> collect(Attempt& attempt) {
     }
   }
   for (const auto& redirected : attempt.redirected) {
-    if (!std::filesystem::exists(redirected.stored_at)) continue;
+    std::error_code unknown;  // then collect_file says it
+    if (std::filesystem::status(redirected.stored_at, unknown).type() == std::filesystem::file_type::not_found) continue;
     auto output = collect_file(redirected.stored_at, redirected.path);
     if (!output) return tl::unexpected(output.error());
     attempt.outputs.push_back(std::move(*output));

@@ -107,7 +107,8 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
                   const std::string& temporary, PreparedCommand& out) {
   // Without any input clang says so; an option for the linker would count as one.
   const bool has_all = std::all_of(reading.sources.begin(), reading.sources.end(), [&](const std::string& source) {
-    return std::filesystem::exists(std::filesystem::path(action.cwd) / source);
+    std::error_code unknown;
+    return std::filesystem::exists(std::filesystem::path(action.cwd) / source, unknown);
   });
   if (has_all && !has_word(action.argv, "-Wl,--dependency-file")) {
     out.depfile = temporary + "/inputs.d";
@@ -115,9 +116,7 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
     out.dependency_source = DependencySource::kAddedDepfile;
   }
   // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
-  for (auto& word : out.argv) {
-    if (word == "-flto=auto" && is_gnu(program)) word = "-flto=1";
-  }
+  if (is_gnu(program)) std::replace(out.argv.begin() + 1, out.argv.end(), std::string("-flto=auto"), std::string("-flto=1"));
   if (!names_a_source(action.argv, reading) || !is_preprocessed(action.argv, reading)) return;
   out.listing_argv = listing_of(action.argv);
   out.listing_is_needed = true;
