@@ -31,7 +31,9 @@ class ByteWriter {
     for (const auto value : numbers) number(value - std::exchange(last, value));
   }
   void digest(const Digest& digest) { fixed(digest.bytes.data(), digest.bytes.size()); }
-  std::string take() { return std::move(out_); }
+  std::size_t size() const { return out_.size(); }
+  // All since the last take().
+  std::string take() { return std::exchange(out_, {}); }
 
  private:
   std::string out_;
