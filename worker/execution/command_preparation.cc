@@ -41,8 +41,11 @@ bool is_preprocessed(const std::vector<std::string>& argv, const CommandReading&
   });
 }
 
+// "cc" is a link to the one or the other.
 bool is_gnu(const std::string& program) {
-  const std::string name = std::filesystem::path(program).filename().string();
+  std::error_code unknown;
+  const auto real = std::filesystem::canonical(program, unknown);
+  const std::string name = (unknown ? std::filesystem::path(program) : real).filename().string();
   return name.find("gcc") != std::string::npos || name.find("g++") != std::string::npos;
 }
 
@@ -83,6 +86,7 @@ void prepare_compile(const Action& action, const CommandReading& reading, const 
     out.assembler_depfile = temporary + "/assembled.d";
     add_options(out.argv, {"-Wa,--MD," + out.assembler_depfile});
   }
+  out.assembles_unlisted = is_assembled && out.assembler_depfile.empty();
   // What is preprocessed already, or never is, includes nothing, and clang
   // complains of -MD; gfortran lists modules only with -cpp.
   if (is_fortran || !is_preprocessed(action.argv, reading)) return;
@@ -117,7 +121,8 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
   }
   // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
   if (is_gnu(program)) std::replace(out.argv.begin() + 1, out.argv.end(), std::string("-flto=auto"), std::string("-flto=1"));
-  if (!names_a_source(action.argv, reading) || !is_preprocessed(action.argv, reading)) return;
+  out.assembles_unlisted = names_a_source(action.argv, reading);
+  if (!out.assembles_unlisted || !is_preprocessed(action.argv, reading)) return;
   out.listing_argv = listing_of(action.argv);
   out.listing_is_needed = true;
 }
