@@ -232,7 +232,8 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, e.reason);
       return retry(id, action);
     case OutcomeClass::kOutOfMemory:
-      action.peak_memory_bytes = std::max(e.peak_memory_bytes, 2 * bytes_of(lease.memory));
+      // On a small worker it had less than it is known to need.
+      action.peak_memory_bytes = std::max({action.peak_memory_bytes, e.peak_memory_bytes, 2 * bytes_of(lease.memory)});
       return retry_after_infrastructure(id, action, e.lease, e.reason);
     default:
       suspect(id, lease);

@@ -93,6 +93,8 @@ class Process:
 
     def signal(self, number):
         os.kill(self.pid, number)
+        if number == signal.SIGCONT:
+            os.kill(self._popen.pid, number)  # nsenter stops with what it has started, but does not go on with it.
 
     def names(self):
         """The names of all processes that it has started."""
@@ -154,15 +156,15 @@ class Lab:
         os.makedirs(os.path.join(self.shared, "home"))
         self.hosts = {}
         self._switch = Host(self, "switch", None)
-        self._in_switch("ip link add name plane type bridge && ip link set plane up")
+        self.in_switch("ip link add name plane type bridge && ip link set plane up")
         for number, name in enumerate(names, start=1):
             host = self.hosts[name] = Host(self, name, f"10.77.0.{number}")
-            self._in_switch(f"ip link add name port{number} type veth peer name lan netns {host.pid} && "
+            self.in_switch(f"ip link add name port{number} type veth peer name lan netns {host.pid} && "
                             f"ip link set port{number} master plane up")
             subprocess.run(host.enter() + ["sh", "-ec", f"ip address add {host.address}/24 dev lan; ip link set lan up"],
                            check=True)
 
-    def _in_switch(self, script):
+    def in_switch(self, script):
         subprocess.run(["nsenter", f"--target={self._switch.pid}", "--net", "--", "sh", "-ec", script], check=True)
 
     def __getitem__(self, name):

@@ -10,6 +10,8 @@ namespace extfarm::simulation {
 namespace {
 
 constexpr std::uint64_t kFixedSeeds = 2000;
+// Each has shown a mistake in the scheduler, among the first million.
+constexpr std::uint64_t kOnceFailed[] = {126878};
 
 // Failing, it says which seed, what broke, and what led to it.
 scheduling::Scheduler::Counts expect_well(std::uint64_t seed) {
@@ -58,6 +60,10 @@ TEST(Simulation, EveryBuildEndsRightWhateverTheNetworkDoes) {
   EXPECT_GT(sum.backups, 50u);
   EXPECT_GT(sum.recalled, 20u);
   EXPECT_GT(sum.quarantined, 20u);
+}
+
+TEST(Simulation, SeedsThatHaveFailedEndRight) {
+  for (const auto seed : kOnceFailed) expect_well(seed);
 }
 
 TEST(Simulation, ARandomSeedEndsRightToo) {
