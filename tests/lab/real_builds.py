@@ -17,10 +17,15 @@ import time
 from farm import PROGRAMS, last_build, program, start_worker
 from hosts import SHARED, Lab, wait_until
 
-# Written with a time, a process id or a random name in it, whoever compiles; two plain builds differ there.
-LEFT_OUT = {
-    ".ninja_log": "when each step began and ended",
-    ".ninja_deps": "times of objects, in the order in which steps ended",
+# Files that differ from one plain build to the next, by the end of their paths, and why.  They are compared like all
+# others; only what differs without being named here is looked at in a second plain build.
+KNOWN = {
+    "/.ninja_log": "when each step began and ended",
+    "/.ninja_deps": "times of objects, in the order in which steps ended",
+    "/meson-logs/meson-log.txt": "when the build began; random names of folders for probes",
+    "/meson-logs/install-log.txt": "the random name of the folder that meson-python installs to",
+    "/meson-private/build.dat": "the random name of gcc's ccXXXXXX.res in what the linker said of its version",
+    "/meson-private/coredata.dat": "the same name",
 }
 LAUNCHER = '#!/bin/sh\nexec "$@"\n'
 HOST_NAMES = ("one", "two", "three", "four", "five", "six")
@@ -34,7 +39,8 @@ class BuildFailed(Exception):
 class Comparison:
     file_count: int
     differing: list   # what differs between the plain and the farmed build, and not between two plain ones
-    by_itself: list   # what differs between two plain builds, too
+    by_itself: list   # what differs between two plain builds, and not for a reason in KNOWN
+    known: dict       # what differs for a reason in KNOWN, with the reason
     plain_seconds: float
     farm_seconds: float
     told: dict        # last-build.json
@@ -93,7 +99,7 @@ def _entries(folder):
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != ".extfarm"]
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        found |= {os.path.relpath(os.path.join(parent, name), folder) for name in names + links if name not in LEFT_OUT}
+        found |= {os.path.relpath(os.path.join(parent, name), folder) for name in names + links}
     return found
 
 
@@ -144,7 +150,8 @@ class Builder:
         self._project.sources.lay_out(self.folder)
         words = [*run, "sh", "-ec", self._project.build.replace("JOBS", str(self._jobs))]
         began = time.monotonic()
-        code, said = self._place.run(words, path, self._project.variables)
+        # The order of Python's sets is one in both.
+        code, said = self._place.run(words, path, {"PYTHONHASHSEED": "0", **self._project.variables})
         if code != 0:
             raise BuildFailed(f"{' '.join(words)} ended with {code}:\n{said[-6000:]}")
         return time.monotonic() - began
@@ -157,23 +164,27 @@ def compare(place, project, jobs, plain_twice=False):
     plain, plain_seconds = builder.plain("plain")
     farm_seconds = builder.farmed()
     told = last_build(builder.folder)
-    count, differing = differing_files(plain, builder.folder)
-    by_itself = []
+    count, names = differing_files(plain, builder.folder)
+    known = {name: reason for name in names for end, reason in KNOWN.items() if ("/" + name).endswith(end)}
+    differing, by_itself = [name for name in names if name not in known], []
     if differing or plain_twice:
         os.rename(builder.folder, os.path.join(place.top, "farmed"))
         again, _ = builder.plain("plain-again")
-        by_itself = differing_files(plain, again)[1]
-        differing = [name for name in differing if name not in by_itself]
-    return Comparison(count, differing, by_itself, plain_seconds, farm_seconds, told)
+        varying = differing_files(plain, again)[1]
+        by_itself = [name for name in varying if name not in known]
+        differing = [name for name in differing if name not in varying]
+    return Comparison(count, differing, by_itself, known, plain_seconds, farm_seconds, told)
 
 
 def report(name, place, done):
     """Lines that say how a comparison went."""
     actions, told = done.told["actions"], done.told
-    lines = [f"{name}: {done.file_count} files, {len(done.differing)} differ, {len(done.by_itself)} vary by themselves; "
+    lines = [f"{name}: {done.file_count} files, {len(done.differing)} differ, {len(done.known)} for known reasons, "
+             f"{len(done.by_itself)} between two plain builds; "
              f"plain {done.plain_seconds:.1f} s, {place.description} {done.farm_seconds:.1f} s; {actions['on_workers']} on "
              f"workers ({100 * told['farmed_share']:.0f} % of the time), {actions['passed_through']} here"]
     lines += [f"worker on {worker['host']}: {worker['actions']} of them" for worker in told["workers"]]
     lines += [f"here: {entry['count']} × {entry['reason']}, {entry['seconds']:.1f} s" for entry in told["local"]]
-    lines += [f"varies by itself: {path}" for path in done.by_itself[:50]]
+    lines += [f"known: {path}: {reason}" for path, reason in sorted(done.known.items())]
+    lines += [f"differs between two plain builds: {path}" for path in done.by_itself[:50]]
     return lines + [f"DIFFERS: {path}" for path in done.differing[:50]]
