@@ -22,6 +22,9 @@ from hosts import SHARED, Lab, wait_until
 KNOWN = {
     "/.ninja_log": "when each step began and ended",
     "/.ninja_deps": "times of objects, in the order in which steps ended",
+    "/CMakeFiles/CMakeOutput.log": "random names of programs for probes (cmTC_...)",
+    "/CMakeFiles/CMakeError.log": "the same",
+    "/cmake_trace.txt": "the time of each command of CMake's",
     "/meson-logs/meson-log.txt": "when the build began; random names of folders for probes",
     "/meson-logs/install-log.txt": "the random name of the folder that meson-python installs to",
     "/meson-private/build.dat": "the random name of gcc's ccXXXXXX.res in what the linker said of its version",
@@ -124,26 +127,35 @@ class Builder:
 
     def __init__(self, place, project, jobs):
         self._place, self._project, self._jobs = place, project, jobs
-        self._tools = os.path.join(place.top, "plain-tools")
+        self._tools = os.path.join(place.top, "tools")
+        self._path = os.path.join(os.path.dirname(place.seen), "tools")
         self.folder = os.path.join(place.top, "project")
-        os.makedirs(self._tools, exist_ok=True)
+
+    # Puts an extfarm-cc at a path that is one in both builds: some tools write down where it is.
+    def _set_launcher(self, is_farmed):
+        shutil.rmtree(self._tools, ignore_errors=True)
+        os.makedirs(self._tools)
         launcher = os.path.join(self._tools, "extfarm-cc")
+        if is_farmed:
+            os.symlink(os.path.abspath(program("extfarm-cc")), launcher)
+            return
         with open(launcher, "w", encoding="utf-8") as out:
             out.write(LAUNCHER)
         os.chmod(launcher, 0o755)
 
     def plain(self, name):
         """Builds without extfarm and moves the result away.  Returns where it lies and the seconds."""
-        seen_tools = os.path.join(os.path.dirname(self._place.seen), os.path.basename(self._tools))
-        seconds = self._build(seen_tools, ())
+        self._set_launcher(is_farmed=False)
+        seconds = self._build(self._path, ())
         kept = os.path.join(self._place.top, name)
         shutil.rmtree(kept, ignore_errors=True)
         os.rename(self.folder, kept)
         return kept, seconds
 
     def farmed(self):
+        self._set_launcher(is_farmed=True)
         run = (program("extfarm"), "run", "--force", "--no-store", *self._place.options, *self._project.options, "--")
-        return self._build(os.path.abspath(PROGRAMS), run)
+        return self._build(self._path + ":" + os.path.abspath(PROGRAMS), run)
 
     def _build(self, path, run):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -182,9 +194,9 @@ def report(name, place, done):
     lines = [f"{name}: {done.file_count} files, {len(done.differing)} differ, {len(done.known)} for known reasons, "
              f"{len(done.by_itself)} between two plain builds; "
              f"plain {done.plain_seconds:.1f} s, {place.description} {done.farm_seconds:.1f} s; {actions['on_workers']} on "
-             f"workers ({100 * told['farmed_share']:.0f} % of the time), {actions['passed_through']} here"]
+             f"workers (farmed share {100 * told['farmed_share']:.1f} %), {actions['passed_through']} here"]
     lines += [f"worker on {worker['host']}: {worker['actions']} of them" for worker in told["workers"]]
-    lines += [f"here: {entry['count']} × {entry['reason']}, {entry['seconds']:.1f} s" for entry in told["local"]]
+    lines += [f"here: {entry['count']} × {entry['reason']}" for entry in told["local"]]
     lines += [f"known: {path}: {reason}" for path, reason in sorted(done.known.items())]
     lines += [f"differs between two plain builds: {path}" for path in done.by_itself[:50]]
     return lines + [f"DIFFERS: {path}" for path in done.differing[:50]]

@@ -52,6 +52,8 @@ SCIKIT_BUILD = {
                       "find_package(pybind11 REQUIRED CONFIG)\nadd_library(shared STATIC count.cpp)\n"
                       "set_target_properties(shared PROPERTIES POSITION_INDEPENDENT_CODE ON)\n"
                       "pybind11_add_module(_counted MODULE module.cpp)\ntarget_link_libraries(_counted PRIVATE shared)\n"
+                      # pybind11 compiles with -flto, which names sections at random.
+                      "target_compile_options(_counted PRIVATE -frandom-seed=module)\n"
                       "install(TARGETS _counted LIBRARY DESTINATION .)\n",
     "counted/__init__.py": "from ._counted import count\n",
     "count.cpp": COUNT,
@@ -64,7 +66,8 @@ XORG = Packaged("xorg-server-source", "/usr/src/xorg-server.tar.xz")
 # The one that npm carries; with the headers of this machine's node nothing is fetched.
 NODE_GYP = ('export HOME="$PWD/home"; node "$(dirname "$(readlink -f "$(command -v npm)")")/../node_modules/node-gyp/bin/node-gyp.js"'
             " rebuild --nodedir=/usr -j JOBS")
-CMAKE = "cmake -G Ninja -S . -B b -DCMAKE_C_COMPILER_LAUNCHER=extfarm-cc -DCMAKE_CXX_COMPILER_LAUNCHER=extfarm-cc"
+CMAKE = "cmake -G Ninja -S . -B b " + " ".join(
+    f"-DCMAKE_{language}_{step}_LAUNCHER=extfarm-cc" for language in ("C", "CXX") for step in ("COMPILER", "LINKER"))
 
 
 @dataclasses.dataclass(frozen=True)
