@@ -17,13 +17,14 @@ import time
 from farm import PROGRAMS, last_build, program, start_worker
 from hosts import SHARED, Lab, wait_until
 
-# Files that differ from one plain build to the next, by the end of their paths, and why.  They are compared like all
-# others; only what differs without being named here is looked at in a second plain build.
+# Files that differ from one plain build to the next, or from one environment to the next, by the end of their paths, and
+# why.  They are compared like all others; what differs without being named here is looked at in a second plain build.
 KNOWN = {
     "/.ninja_log": "when each step began and ended",
     "/.ninja_deps": "times of objects, in the order in which steps ended",
     "/CMakeFiles/CMakeOutput.log": "random names of programs for probes (cmTC_...)",
     "/CMakeFiles/CMakeError.log": "the same",
+    "/CMakeSpec.json": "PYTHONPATH, where `extfarm run` has its plug-in",
     "/cmake_trace.txt": "the time of each command of CMake's",
     "/meson-logs/meson-log.txt": "when the build began; random names of folders for probes",
     "/meson-logs/install-log.txt": "the random name of the folder that meson-python installs to",

@@ -99,5 +99,6 @@ PROJECTS = {
                             variables={"SOURCE_DATE_EPOCH": STAMP, "CC": "extfarm-cc gcc", "CXX": "extfarm-cc g++"}),
     "scikit-build": Project(Written(SCIKIT_BUILD),
                             "/usr/bin/python3 -m build --wheel --no-isolation --skip-dependency-check",
-                            variables={"SOURCE_DATE_EPOCH": STAMP, "CMAKE_CXX_COMPILER_LAUNCHER": "extfarm-cc"}),
+                            variables={"SOURCE_DATE_EPOCH": STAMP, "CMAKE_CXX_COMPILER_LAUNCHER": "extfarm-cc",
+                                       "CMAKE_CXX_LINKER_LAUNCHER": "extfarm-cc"}),
 }

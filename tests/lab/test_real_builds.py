@@ -9,6 +9,9 @@ import hosts
 from real_builds import compare, place_for, report
 from real_projects import PROJECTS
 
+# Why a command stays on the building host: it asks what the compiler or the machine can do.
+QUESTIONS = {"it is a configure probe", "it names no input", "it only asks the compiler", "it only preprocesses (-E)"}
+
 
 class RealBuilds(unittest.TestCase):
     # `farmed`: how many steps run on workers.
@@ -21,9 +24,7 @@ class RealBuilds(unittest.TestCase):
             actions = done.told["actions"]
             self.assertEqual((actions["on_workers"], actions["failed"]), (farmed, 0), said)
             self.assertEqual(sum(worker["actions"] for worker in done.told["workers"]), farmed, said)
-            # Nothing runs on the building host but what asks the compiler or the machine.
-            reasons = {entry["reason"] for entry in done.told["local"]}
-            self.assertLessEqual(reasons, QUESTIONS, said)
+            self.assertLessEqual({entry["reason"] for entry in done.told["local"]}, QUESTIONS, said)
 
     def test_cmake(self):
         self.build("googletest", 2)
@@ -35,13 +36,11 @@ class RealBuilds(unittest.TestCase):
         self.build("bufferutil", 2)
 
     def test_meson_python(self):
-        self.build("meson-python", 6)
+        self.build("meson-python", 5)  # Meson names gcc-ar itself.
 
     def test_scikit_build(self):
         self.build("scikit-build", 3)
 
-
-QUESTIONS = {"it is a configure probe", "it names no input", "it only asks the compiler", "it only preprocesses (-E)", "probe"}
 
 if __name__ == "__main__":
     hosts.main_or_say_why_not()
