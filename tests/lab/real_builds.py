@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from farm import PROGRAMS, last_build, program, start_worker
+from farm import last_build, program, start_worker
 from hosts import SHARED, Lab, wait_until
 
 # Files that differ from one plain build to the next, or from one environment to the next, by the end of their paths, and
@@ -155,8 +155,8 @@ class Builder:
 
     def farmed(self):
         self._set_launcher(is_farmed=True)
-        run = (program("extfarm"), "run", "--force", "--no-store", *self._place.options, *self._project.options, "--")
-        return self._build(self._path + ":" + os.path.abspath(PROGRAMS), run)
+        run = (os.path.abspath(program("extfarm")), "run", "--force", "--no-store", *self._place.options, *self._project.options, "--")
+        return self._build(self._path, run)
 
     def _build(self, path, run):
         shutil.rmtree(self.folder, ignore_errors=True)
