@@ -63,8 +63,9 @@ XORG_OPTIONS = ("-Dxorg=false -Dglamor=false -Dxnest=false -Dglx=false -Ddri1=fa
                 "-Dsecure-rpc=false -Dudev=false -Dudev_kms=false -Dpciaccess=false -Dhal=false -Dsystemd_logind=false "
                 "-Dsha1=libmd -Dxvfb=true -Ddefault_font_path=/usr/share/fonts/X11/misc -Dxkb_dir=/usr/share/X11/xkb")
 XORG = Packaged("xorg-server-source", "/usr/src/xorg-server.tar.xz")
-# The one that npm carries; with the headers of this machine's node nothing is fetched.
-NODE_GYP = ('export HOME="$PWD/home"; node "$(dirname "$(readlink -f "$(command -v npm)")")/../node_modules/node-gyp/bin/node-gyp.js"'
+# The one that is installed or that npm carries; with the headers of this machine's node nothing is fetched.
+NODE_GYP = ('export HOME="$PWD/home"; npm=$(readlink -f "$(command -v npm)"); '
+            'node "$(command -v node-gyp || echo "${npm%/bin/*}/node_modules/node-gyp/bin/node-gyp.js")"'
             " rebuild --nodedir=/usr -j JOBS")
 CMAKE = "cmake -G Ninja -S . -B b " + " ".join(
     f"-DCMAKE_{language}_{step}_LAUNCHER=extfarm-cc" for language in ("C", "CXX") for step in ("COMPILER", "LINKER"))
