@@ -25,6 +25,7 @@ KNOWN = {
     "/CMakeFiles/CMakeOutput.log": "random names of programs for probes (cmTC_...)",
     "/CMakeFiles/CMakeError.log": "the same",
     "/CMakeSpec.json": "PYTHONPATH, where `extfarm run` has its plug-in",
+    "/config.log": "random names of gcc's ccXXXXXX.o in what the linker said of probes that failed",
     "/cmake_trace.txt": "the time of each command of CMake's",
     "/meson-logs/meson-log.txt": "when the build began; random names of folders for probes",
     "/meson-logs/install-log.txt": "the random name of the folder that meson-python installs to",
