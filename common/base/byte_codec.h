@@ -31,7 +31,9 @@ class ByteWriter {
     for (const auto value : numbers) number(value - std::exchange(last, value));
   }
   void digest(const Digest& digest) { fixed(digest.bytes.data(), digest.bytes.size()); }
-  std::string take() { return std::move(out_); }
+  std::size_t size() const { return out_.size(); }
+  // All since the last take().
+  std::string take() { return std::exchange(out_, {}); }
 
  private:
   std::string out_;
@@ -74,7 +76,14 @@ class ByteReader {
   std::vector<std::uint32_t> ascending() {
     std::vector<std::uint32_t> out(count(1));
     std::uint32_t last = 0;
-    for (auto& value : out) value = last += static_cast<std::uint32_t>(number());
+    for (auto& value : out) {
+      const auto difference = number();
+      if (difference > 0xffffffffu - last) {
+        ok_ = false;
+        return {};
+      }
+      value = last += static_cast<std::uint32_t>(difference);
+    }
     return out;
   }
   Digest digest() {

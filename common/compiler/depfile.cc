@@ -2,6 +2,7 @@
 // and empty rules (-MP) yield nothing.
 #include "common/compiler/depfile.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <unordered_set>
 
@@ -42,13 +43,16 @@ std::string read_word(std::string_view text, std::size_t& i, bool in_target) {
 }  // namespace
 
 Result<std::vector<std::string>> parse_depfile(std::string_view text, const std::string& cwd) {
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(line) + ": a NUL byte");
+  }
   std::vector<std::string> out;
   std::unordered_set<std::string> seen;
   bool in_target = true, has_target = false;
   std::size_t line = 1, rule_line = 1;
   for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    if (c == '\0') return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(line) + ": a NUL byte");
     if (c == '\\' && i + 1 < text.size() && is_line_end(text, i + 1)) {
       i += text[i + 1] == '\r' ? 3 : 2;
       ++line;

@@ -15,10 +15,11 @@ struct ExpandedCommand {
   std::vector<std::string> files;  // absolute; every response file that was read, each once
 };
 
-// Every `@file` replaced by what it says, also inside response files; a name
-// that cannot be read stays as it is, as in the drivers.  Relative names count
-// from `cwd`.  Errors: kInvalid when they refer to each other without end or
-// say more than a command line can hold.
+// Every `@file` behind argv[0] replaced by what it says, also inside response
+// files; a folder and a name that cannot be read stay as they are, as in the
+// drivers.  Relative names count from `cwd`.  Errors: kInvalid when they refer
+// to each other without end or say more than a command line can hold, when one
+// is a device or a pipe (which is not opened) or has a NUL byte in it.
 Result<ExpandedCommand> expand_response_files(const std::vector<std::string>& argv, const std::string& cwd,
                                               const Filesystem& filesystem);
 

@@ -24,11 +24,12 @@ std::string to_base64(std::string_view bytes) {
 }
 
 std::string from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) throw std::invalid_argument("not base64: not padded");
+  for (int most = 2; most > 0 && text.ends_with('='); --most) text.remove_suffix(1);
   std::string out;
   unsigned buffer = 0;
   int bits = 0;
   for (char c : text) {
-    if (c == '=') break;
     const auto digit = kAlphabet.find(c);
     if (digit == std::string_view::npos) throw std::invalid_argument("not base64");
     buffer = buffer << 6 | static_cast<unsigned>(digit);
@@ -38,14 +39,24 @@ std::string from_base64(std::string_view text) {
       out += static_cast<char>(buffer >> bits & 255);
     }
   }
+  if ((buffer & ((1u << bits) - 1)) != 0) throw std::invalid_argument("not base64: bits beyond the last byte");
   return out;
 }
 
 }  // namespace
 
 std::string bytes_from(const nlohmann::json& value) {
-  if (value.is_object()) return from_base64(value.at("base64").get_ref<const std::string&>());
-  return value.get<std::string>();
+  if (!value.is_object()) return value.get<std::string>();
+  if (value.size() != 1) throw std::invalid_argument("a byte string is an object of more than base64");
+  return from_base64(value.at("base64").get_ref<const std::string&>());
+}
+
+std::vector<std::string> byte_strings_from(const nlohmann::json& list) {
+  if (!list.is_array()) throw std::invalid_argument("a list of byte strings is none");
+  std::vector<std::string> out;
+  out.reserve(list.size());
+  for (const auto& item : list) out.push_back(bytes_from(item));
+  return out;
 }
 
 nlohmann::json bytes_to(const std::string& bytes) {

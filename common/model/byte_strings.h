@@ -2,13 +2,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 namespace extfarm {
 
-// Throws nlohmann::json::exception or std::invalid_argument on any other shape.
+// Throws nlohmann::json::exception or std::invalid_argument on any other shape,
+// base64 that is not as RFC 4648 writes it (padded) included.
 std::string bytes_from(const nlohmann::json& value);
+// A list of them; throws likewise.
+std::vector<std::string> byte_strings_from(const nlohmann::json& list);
 nlohmann::json bytes_to(const std::string& bytes);
 
 }  // namespace extfarm

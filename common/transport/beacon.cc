@@ -9,6 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "common/base/whole_number.h"
+#include "common/transport/keys.h"
 
 namespace extfarm {
 namespace {
@@ -17,6 +21,27 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::uintmax_t kLargestBeaconBytes = 64 << 10;
+
+// Not empty, and no NUL byte that would cut it short.
+std::string word_from(const json& object, const char* field) {
+  auto out = object.at(field).get<std::string>();
+  if (out.empty() || out.find('\0') != std::string::npos) throw std::runtime_error(std::string(field) + " is no name");
+  return out;
+}
+
+// Throws std::exception, saying what is wrong.
+Beacon beacon_from(const json& object) {
+  Beacon beacon;
+  beacon.protocol_version = whole_number<std::uint32_t>(object.at("protocol_version"));
+  beacon.name = word_from(object, "name");
+  beacon.endpoint = word_from(object, "endpoint");
+  beacon.public_key = object.at("public_key").get<std::string>();
+  if (!is_key(beacon.public_key)) throw std::runtime_error("public_key is no key");
+  beacon.host = word_from(object, "host");
+  beacon.slots = whole_number<std::uint32_t>(object.at("slots"));
+  beacon.epoch = whole_number<std::uint64_t>(object.at("epoch"));
+  return beacon;
+}
 
 }  // namespace
 
@@ -32,7 +57,7 @@ Result<void> write_beacon(const std::string& folder, const Beacon& beacon) {
                     {"epoch", beacon.epoch}};
   const std::string path = folder + "/" + beacon.name + ".json", temporary = folder + "/." + beacon.name;
   std::ofstream file(temporary);
-  file << object.dump(2) << "\n";
+  file << object.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
   file.close();
   if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
     return failure(ErrorCode::kIo, "cannot announce this worker in " + folder + ": " + std::strerror(errno) +
@@ -48,23 +73,16 @@ void remove_beacon(const std::string& folder, const Beacon& beacon) {
 BeaconReading read_beacons(const std::string& folder) {
   BeaconReading reading;
   std::error_code absent;
-  for (const auto& entry : fs::directory_iterator(folder, absent)) {
+  for (fs::directory_iterator it(folder, absent), end; !absent && it != end; it.increment(absent)) {
+    const auto& entry = *it;
     if (entry.path().extension() != ".json" || entry.path().filename().string()[0] == '.') continue;
     try {
       if (entry.file_size() > kLargestBeaconBytes) throw std::runtime_error("it is larger than 64 KiB");
       std::ifstream file(entry.path());
-      const json object = json::parse(file);
-      Beacon beacon;
-      beacon.protocol_version = object.at("protocol_version").get<std::uint32_t>();
-      beacon.name = object.at("name").get<std::string>();
-      beacon.endpoint = object.at("endpoint").get<std::string>();
-      beacon.public_key = object.at("public_key").get<std::string>();
-      beacon.host = object.at("host").get<std::string>();
-      beacon.slots = object.at("slots").get<std::uint32_t>();
-      beacon.epoch = object.at("epoch").get<std::uint64_t>();
-      reading.beacons.push_back(beacon);
+      reading.beacons.push_back(beacon_from(json::parse(file)));
     } catch (const std::exception& e) {
-      if (!fs::exists(entry.path(), absent)) continue;  // its worker ended while it was read
+      std::error_code unknown;
+      if (!fs::exists(entry.path(), unknown)) continue;  // its worker ended while it was read
       reading.complaints.push_back("the beacon " + entry.path().string() + " cannot be read (" + e.what() +
                                    "); remove it, its worker writes a new one when it starts");
     }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -37,11 +38,25 @@ Result<void> make_file(const std::string& path, const std::string& content) {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-bool looks_like_key(const std::string& text) {
-  return text.size() == kKeyLength && text.find_first_of(" \t\"'\\") == std::string::npos;
-}
+// ZeroMQ's RFC 32, in the order of the digits' values.
+constexpr std::string_view kZ85 =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 }  // namespace
+
+bool is_key(std::string_view text) {
+  if (text.size() != kKeyLength) return false;
+  for (; !text.empty(); text.remove_prefix(5)) {
+    std::uint64_t four_bytes = 0;
+    for (const char c : text.substr(0, 5)) {
+      const auto digit = kZ85.find(c);
+      if (digit == std::string_view::npos) return false;
+      four_bytes = 85 * four_bytes + digit;
+    }
+    if (four_bytes > 0xffffffffu) return false;
+  }
+  return true;
+}
 
 Result<KeyPair> load_or_make_key_pair(const std::string& folder, const std::string& name) {
   const std::string path = folder + "/" + name + ".key";
@@ -62,7 +77,7 @@ Result<KeyPair> load_or_make_key_pair(const std::string& folder, const std::stri
   std::ifstream file(path);
   KeyPair out;
   for (auto [number, line] : {std::pair<int, std::string*>{1, &out.public_key}, {2, &out.secret_key}}) {
-    if (!std::getline(file, *line) || !looks_like_key(*line)) {
+    if (!std::getline(file, *line) || !is_key(*line)) {
       return failure(ErrorCode::kMalformed,
                      path + ", line " + std::to_string(number) +
                          ": no key of 40 characters; remove the file to have a new one made");
@@ -90,7 +105,7 @@ Result<std::vector<std::string>> load_or_make_authorized_keys(const std::string&
     std::istringstream words(line);
     std::string key;
     if (!(words >> key) || key[0] == '#') continue;
-    if (!looks_like_key(key)) {
+    if (!is_key(key)) {
       return failure(ErrorCode::kMalformed,
                      path + ", line " + std::to_string(number) +
                          ": no key of 40 characters; write one as `extfarm keys` shows it");

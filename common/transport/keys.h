@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -16,6 +17,9 @@ struct KeyPair {
 };
 
 KeyPair make_key_pair();
+
+// Whether the text is a key: 40 characters of Z85, each five of which are less than 2^32.
+bool is_key(std::string_view text);
 
 // Reads `folder`/`name`.key; makes folder (0700) and file (0600) when absent.
 // Two processes that start at once end with the same key.  Errors: kRefused

@@ -16,6 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What is there, links followed: fs::file_type::not_found, and ::none for what cannot be looked at
+// (a name of more than 255 bytes, a link to itself, a closed folder).
+fs::file_type type_of(const std::string& path) {
+  std::error_code unknown;
+  return fs::status(path, unknown).type();
+}
+bool is_file(const std::string& path) { return type_of(path) == fs::file_type::regular; }
+bool is_folder(const std::string& path) { return type_of(path) == fs::file_type::directory; }
+
 // Programs that stand for a compiler; on the worker there is nothing for them to do.
 bool is_front(const std::string& program) {
   std::error_code failed;
@@ -36,7 +45,7 @@ std::string resolve_program(const Action& action) {
   std::istringstream folders(search_path(action));
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::string candidate = absolute_path((folder.empty() ? "." : folder) + "/" + name, action.cwd);
-    if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate) && !is_front(candidate))
+    if (::access(candidate.c_str(), X_OK) == 0 && !is_folder(candidate) && !is_front(candidate))
       return candidate;
   }
   return {};
@@ -124,7 +133,7 @@ std::string reason_of(const std::vector<std::pair<std::string, std::string>>& en
 void add_tools_of(const std::string& prefix, std::vector<std::string>& paths) {
   for (const char* tool : {"as", "ld", "ld.bfd", "ld.gold", "ld.lld", "collect2", "cc1", "cc1plus", "f951", "lto1"}) {
     for (const auto& path : {prefix + "/" + tool, prefix + tool}) {
-      if (fs::is_regular_file(path)) paths.push_back(path);
+      if (is_file(path)) paths.push_back(path);
     }
   }
 }
@@ -202,7 +211,7 @@ std::string ActionIntake::read_words(Action& action) {
     has_looked_into_files_ = true;
     for (std::size_t i = 1; i < expanded->argv.size(); ++i) {
       const std::string path = absolute(expanded->argv[i]);
-      if (fs::is_regular_file(path)) action.inputs.push_back(path);
+      if (is_file(path)) action.inputs.push_back(path);
     }
     return {};
   }
@@ -240,7 +249,7 @@ std::vector<std::string> written_folders(const Action& action) {
   for (const auto& path : named_paths(expanded->argv).written) {
     const std::string file = absolute_path(path.empty() || path.ends_with('/') ? path + "x" : path, action.cwd);
     const std::string folder = fs::path(file).parent_path().string();
-    if (fs::is_directory(folder) && folder != "/dev") out.push_back(folder);
+    if (is_folder(folder) && folder != "/dev") out.push_back(folder);
   }
   return out;
 }
@@ -293,7 +302,9 @@ ActionIntake::Tool ActionIntake::look_for_tool(const Action& action) {
 std::string ActionIntake::add_places(Action& action) const {
   std::erase_if(action.outputs, is_null_device);
   for (const auto& output : action.outputs) {
-    if (fs::exists(output) && !fs::is_regular_file(output)) return "its output " + output + " is no regular file";
+    const auto type = type_of(output);
+    if (type != fs::file_type::not_found && type != fs::file_type::regular)
+      return "its output " + output + (type == fs::file_type::none ? " cannot be looked at" : " is no regular file");
   }
   if (lies_below(action.cwd, root_))
     add_root(action.view_roots, root_);
@@ -303,7 +314,7 @@ std::string ActionIntake::add_places(Action& action) const {
     add_root(action.view_roots, fs::path(output).parent_path().string());
   for (const auto& folder : written_folders(action)) add_root(action.view_roots, folder);
   for (const auto& root : action.view_roots) {
-    if (root == "/" || !fs::is_directory(root)) return "its folder " + root + " cannot be made a private view";
+    if (root == "/" || !is_folder(root)) return "its folder " + root + " cannot be made a private view";
   }
   return {};
 }
@@ -315,7 +326,10 @@ std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequ
   if (!local_reason.empty()) return StaysLocal{local_reason};
   const auto& declared = request.inputs;
   for (const auto& path : action.inputs) {
-    const bool is_odd = fs::exists(path) && !fs::is_regular_file(path) && !fs::is_directory(path);
+    const auto type = type_of(path);
+    if (type == fs::file_type::none) return StaysLocal{"its input " + path + " cannot be looked at"};
+    const bool is_odd = type != fs::file_type::not_found && type != fs::file_type::regular &&
+                        type != fs::file_type::directory;
     if (is_odd) return StaysLocal{"its input " + path + " is no regular file"};
   }
   // What is not there yet is no input to be compared.
@@ -323,7 +337,7 @@ std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequ
     const bool is_declared = std::any_of(declared.begin(), declared.end(), [&](const std::string& name) {
       return absolute_path(name, action.cwd) == path;
     });
-    return !is_declared && !fs::is_regular_file(path);
+    return !is_declared && !is_file(path);
   });
   return action;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "common/base/whole_number.h"
 #include "common/model/byte_strings.h"
 
 namespace extfarm {
@@ -16,10 +17,11 @@ json list_of(const std::vector<std::string>& words) {
   return out;
 }
 
-std::vector<std::string> words_from(const json& list) {
-  std::vector<std::string> out;
-  for (const auto& word : list) out.push_back(bytes_from(word));
-  return out;
+// The value, which must be a list; where `length` is not 0, of that length.
+const json& list_in(const json& value, std::size_t length = 0) {
+  if (!value.is_array() || (length != 0 && value.size() != length))
+    throw std::invalid_argument("a list is none, or of another length");
+  return value;
 }
 
 Digest digest_from(const json& hex) {
@@ -52,20 +54,21 @@ std::optional<Action> action_from(std::string_view text) {
   try {
     const json object = json::parse(text);
     Action out;
-    const int kind = object.at("kind").get<int>();
-    if (kind < 0 || kind > static_cast<int>(ActionKind::kOther)) return std::nullopt;
+    const auto kind = whole_number<std::uint32_t>(object.at("kind"));
+    if (kind > static_cast<std::uint32_t>(ActionKind::kOther)) return std::nullopt;
     out.kind = static_cast<ActionKind>(kind);
     out.group = bytes_from(object.at("group"));
-    out.argv = words_from(object.at("argv"));
+    out.argv = byte_strings_from(object.at("argv"));
+    if (out.argv.empty()) return std::nullopt;
     out.program = bytes_from(object.at("program"));
-    for (const auto& entry : object.at("environment"))
-      out.environment.emplace_back(bytes_from(entry.at(0)), bytes_from(entry.at(1)));
+    for (const auto& entry : list_in(object.at("environment")))
+      out.environment.emplace_back(bytes_from(list_in(entry, 2).at(0)), bytes_from(entry.at(1)));
     out.cwd = bytes_from(object.at("cwd"));
     out.stdin_bytes = bytes_from(object.at("stdin"));
-    out.inputs = words_from(object.at("inputs"));
-    out.outputs = words_from(object.at("outputs"));
+    out.inputs = byte_strings_from(object.at("inputs"));
+    out.outputs = byte_strings_from(object.at("outputs"));
     out.toolchain.driver = bytes_from(object.at("driver"));
-    out.toolchain.extra_paths = words_from(object.at("extra_paths"));
+    out.toolchain.extra_paths = byte_strings_from(object.at("extra_paths"));
     out.toolchain_digest = digest_from(object.at("toolchain"));
     return out;
   } catch (const std::exception&) {  // json's, or a wrong shape
@@ -82,8 +85,9 @@ std::string text_of(const std::vector<ToolchainComponent>& components) {
 std::vector<ToolchainComponent> components_from(std::string_view text) {
   std::vector<ToolchainComponent> out;
   try {
-    for (const auto& part : json::parse(text))
-      out.push_back({part.at(0).get<std::string>(), bytes_from(part.at(1)), digest_from(part.at(2))});
+    const json parts = json::parse(text);
+    for (const auto& part : list_in(parts))
+      out.push_back({list_in(part, 3).at(0).get<std::string>(), bytes_from(part.at(1)), digest_from(part.at(2))});
   } catch (const std::exception&) {
     return {};
   }

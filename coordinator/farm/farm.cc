@@ -159,12 +159,11 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   event.action = id;
   event.toolchain = entry.action.toolchain_digest;
   for (const auto& input : entry.action.inputs) {
-    const auto product = products_.find(input);
-    if (product == products_.end() || product->second.producer == ActionId{}) continue;
-    const auto producer = product->second.producer;
-    if (entries_.contains(producer)) event.after.push_back(producer);
-    entry.after.push_back(producer.value);
-    parts_.records.set_edge(identity_of(producer), identity);
+    const auto producer = products_.producer_of(input);
+    if (!producer) continue;
+    if (entries_.contains(*producer)) event.after.push_back(*producer);
+    entry.after.push_back(producer->value);
+    parts_.records.set_edge(identity_of(*producer), identity);
   }
   if (!entry.action.group.empty()) {
     auto& last = last_of_group_[entry.action.group];
@@ -172,7 +171,7 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
       entry.after.push_back(last);
     last = id.value;
   }
-  for (const auto& output : entry.action.outputs) products_[output].producer = id;
+  for (const auto& output : entry.action.outputs) products_.declare(output, id);
   if (!toolchains_.contains(event.toolchain)) {
     toolchains_[event.toolchain] = entry.action.toolchain;
     if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
@@ -313,7 +312,7 @@ void Farm::end_publications() {
       continue;
     }
     for (const auto& output : outcome.attestation.outputs) {
-      if (output.kind == OutputKind::kFile) products_[output.path].digest = output.digest;
+      if (output.kind == OutputKind::kFile) products_.publish(output.path, output.digest);
     }
     if (outcome.outcome_class == OutcomeClass::kSucceeded) {
       const auto recorded =

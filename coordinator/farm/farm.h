@@ -8,7 +8,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/compiler/toolchain_probe.h"
@@ -21,6 +20,7 @@
 #include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/first_answers.h"
 #include "coordinator/farm/local_steps.h"
+#include "coordinator/farm/products.h"
 #include "coordinator/farm/publication.h"
 #include "coordinator/farm/worker_directory.h"
 
@@ -98,10 +98,6 @@ class Farm {
     std::vector<std::uint64_t> after;
     std::optional<freshness::Recorded> fresh_result;
   };
-  struct Product {
-    ActionId producer;
-    Digest digest;  // as published by this build; zeros: not yet
-  };
   struct Attempt {  // a lease from SendAction on
     ActionId action;
     WorkerId worker;
@@ -149,7 +145,7 @@ class Farm {
   std::map<LeaseId, Attempt> attempts_;
   std::map<Digest, ToolchainSpec> toolchains_;
   std::map<Digest, Toolchain> own_toolchains_;
-  std::unordered_map<std::string, Product> products_;  // by output path
+  Products products_;
   std::map<std::string, std::uint64_t> last_of_group_;
   FirstAnswers first_answers_;
   LocalSteps local_steps_;

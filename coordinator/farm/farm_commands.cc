@@ -87,8 +87,7 @@ void Farm::send_action(const scheduling::SendAction& send) {
   auto& entry = entries_.at(send.action);
   entry.action.pinned.clear();
   for (const auto& input : entry.action.inputs) {
-    if (const auto it = products_.find(input); it != products_.end() && !it->second.digest.is_zero())
-      entry.action.pinned.push_back({input, it->second.digest});
+    if (const auto digest = products_.published(input)) entry.action.pinned.push_back({input, *digest});
   }
   auto* worker = parts_.directory.find(send.worker);
   FARM_CHECK(worker != nullptr);
@@ -140,7 +139,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       message.stdout_bytes = result->stdout_bytes;
       message.stderr_bytes = result->stderr_bytes;
       for (const auto& output : parts_.memory.attestation_of(*result).outputs) {
-        if (output.kind == OutputKind::kFile) products_[output.path].digest = output.digest;
+        if (output.kind == OutputKind::kFile) products_.publish(output.path, output.digest);
       }
       break;
     }

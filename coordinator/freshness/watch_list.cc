@@ -24,16 +24,16 @@ constexpr std::size_t kSmallestFile = 2, kSmallestFolder = 18;  // bytes of one 
 
 }  // namespace
 
-WatchList::Number WatchList::add_file(const std::string& path, const std::optional<FileStamp>& stamp) {
-  const auto [known, is_new] = numbers_.try_emplace(path, static_cast<Number>(files_.size()));
-  if (is_new) files_.push_back({path, stamp});
-  return known->second;
+WatchList::Number WatchList::add_file(std::string_view path, const std::optional<FileStamp>& stamp) {
+  const auto [number, is_new] = paths_.add(path);
+  if (is_new) stamps_.push_back(stamp);
+  return number;
 }
 
 WatchList::Number WatchList::add_version(std::uint32_t id, std::string_view path,
                                          const std::optional<FileStamp>& stamp) {
   if (by_id_.size() <= id) by_id_.resize(id + 1, kNoNumber);
-  return by_id_[id] = add_file(std::string(path), stamp);
+  return by_id_[id] = add_file(path, stamp);
 }
 
 std::optional<WatchList::Number> WatchList::number_of(std::uint32_t id) const {
@@ -54,20 +54,20 @@ Digest WatchList::digest_of_names(std::vector<std::string> names) {
 
 WatchList::Changes WatchList::look(const Filesystem& filesystem) const {
   Changes out;
-  out.files.resize(files_.size());
+  out.files.resize(paths_.size());
   const auto look_at = [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const auto now = filesystem.stat(files_[i].path);
-      const auto& then = files_[i].stamp;
+      const auto now = filesystem.stat(std::string(paths_[static_cast<Number>(i)]));
+      const auto& then = stamps_[i];
       out.files[i] = now != then || (then && *then == FileStamp{});
     }
   };
   // On a network each stat is a round trip: several at once.
   std::vector<std::thread> threads;
-  const std::size_t parts = std::min(kMostThreads, files_.size() / kFilesWorthAThread + 1);
+  const std::size_t parts = std::min(kMostThreads, stamps_.size() / kFilesWorthAThread + 1);
   for (std::size_t part = 1; part < parts; ++part)
-    threads.emplace_back(look_at, files_.size() * part / parts, files_.size() * (part + 1) / parts);
-  look_at(0, files_.size() / parts);
+    threads.emplace_back(look_at, stamps_.size() * part / parts, stamps_.size() * (part + 1) / parts);
+  look_at(0, stamps_.size() / parts);
   for (auto& thread : threads) thread.join();
   out.has_changed_files = std::find(out.files.begin(), out.files.end(), true) != out.files.end();
   for (const auto& folder : folders_) {
@@ -79,11 +79,12 @@ WatchList::Changes WatchList::look(const Filesystem& filesystem) const {
   return out;
 }
 
-void WatchList::put_into(ByteWriter& out) const {
-  out.number(files_.size());
-  for (const auto& file : files_) {
-    out.text(file.path);
-    put_optional(out, file.stamp);
+void WatchList::put_into(ByteWriter& out, const std::function<void()>& after_each) const {
+  out.number(paths_.size());
+  for (Number i = 0; i < paths_.size(); ++i) {
+    out.text(paths_[i]);
+    put_optional(out, stamps_[i]);
+    after_each();
   }
   out.number(folders_.size());
   for (const auto& folder : folders_) {
@@ -95,10 +96,9 @@ void WatchList::put_into(ByteWriter& out) const {
 
 WatchList WatchList::from(ByteReader& in) {
   WatchList out;
-  out.files_.resize(in.count(kSmallestFile));
-  for (auto& file : out.files_) {
-    file.path = in.text();
-    file.stamp = optional_stamp_from(in);
+  for (auto left = in.count(kSmallestFile); left > 0; --left) {
+    const auto path = in.text();
+    out.add_file(path, optional_stamp_from(in));
   }
   out.folders_.resize(in.count(kSmallestFolder));
   for (auto& folder : out.folders_) {

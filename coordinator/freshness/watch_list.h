@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "common/base/byte_codec.h"
+#include "common/base/string_table.h"
 #include "common/system/filesystem.h"
 
 namespace extfarm::freshness {
@@ -20,7 +23,7 @@ class WatchList {
 
   // Each path once; the first stamp stays.  nullopt: nothing is there.  A stamp
   // of zeros is not to be trusted: the file always counts as changed.
-  Number add_file(const std::string& path, const std::optional<FileStamp>&);
+  Number add_file(std::string_view path, const std::optional<FileStamp>&);
   // The same, found again by a number of the caller's own, which is quicker than by its path.
   Number add_version(std::uint32_t id, std::string_view path, const std::optional<FileStamp>&);
   std::optional<Number> number_of(std::uint32_t id) const;
@@ -35,24 +38,20 @@ class WatchList {
   };
   Changes look(const Filesystem&) const;  // asks `filesystem` from several threads
 
-  std::size_t file_count() const { return files_.size(); }
-  void put_into(ByteWriter&) const;
+  std::size_t file_count() const { return paths_.size(); }
+  // `after_each`: called after each file, for who takes the bytes out in pieces.
+  void put_into(ByteWriter&, const std::function<void()>& after_each = [] {}) const;
   static WatchList from(ByteReader&);
 
  private:
-  struct File {
-    std::string path;
-    std::optional<FileStamp> stamp;
-  };
   struct Folder {
     std::string path;
     std::optional<FileStamp> stamp;
     Digest names;
   };
-  std::vector<File> files_;
+  StringTable paths_;
+  std::deque<std::optional<FileStamp>> stamps_;  // of each path
   std::vector<Folder> folders_;
-  // Only of those added here, not of those read:
-  std::unordered_map<std::string, Number> numbers_;
   std::vector<Number> by_id_;
 };
 

@@ -1,5 +1,8 @@
 #include "coordinator/front_door/requests.h"
 
+#include <stdexcept>
+
+#include "common/base/whole_number.h"
 #include "common/model/byte_strings.h"
 
 namespace extfarm::front_door {
@@ -7,10 +10,22 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<std::string> byte_strings(const json& object, const char* field) {
+[[noreturn]] void malformed(const char* field, const char* why) {
+  throw std::invalid_argument("\"" + std::string(field) + "\" " + why);
+}
+
+// As the system sees it, where a NUL byte ends a word.
+std::string word_from(const json& value, const char* field) {
+  auto out = bytes_from(value);
+  if (out.find('\0') != std::string::npos) malformed(field, "holds a NUL byte");
+  return out;
+}
+
+std::vector<std::string> words(const json& object, const char* field) {
   std::vector<std::string> out;
   if (!object.contains(field)) return out;
-  for (const auto& item : object.at(field)) out.push_back(bytes_from(item));
+  if (!object.at(field).is_array()) malformed(field, "is no list");
+  for (const auto& item : object.at(field)) out.push_back(word_from(item, field));
   return out;
 }
 
@@ -18,9 +33,26 @@ std::string optional_bytes(const json& object, const char* field) {
   return object.contains(field) ? bytes_from(object.at(field)) : std::string{};
 }
 
-Environment environment_from(const json& object) {
+Environment environment_of(const json& request) {
+  constexpr const char* kField = "environment";
+  const json& object = request.at(kField);
+  if (!object.is_object()) malformed(kField, "is no object");
   Environment out;
-  for (const auto& [name, value] : object.items()) out[name] = bytes_from(value);
+  for (const auto& [name, value] : object.items()) {
+    if (name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      malformed(kField, "holds a name with '=' or a NUL byte in it");
+    out[name] = word_from(value, kField);
+  }
+  return out;
+}
+
+ToolchainSpec toolchain_of(const json& request) {
+  ToolchainSpec out;
+  if (!request.contains("toolchain")) return out;
+  const json& object = request.at("toolchain");
+  if (!object.is_object()) malformed("toolchain", "is no object");
+  if (object.contains("driver")) out.driver = word_from(object.at("driver"), "driver");
+  out.extra_paths = words(object, "extra_paths");
   return out;
 }
 
@@ -37,21 +69,16 @@ SubmitRequest submit_from(const json& object) {
   out.id = object.at("id").get<std::string>();
   out.kind = kind_from(object.at("kind").get<std::string>());
   out.group = optional_bytes(object, "group");
-  out.argv = byte_strings(object, "argv");
-  out.cwd = bytes_from(object.at("cwd"));
-  if (out.argv.empty()) throw std::invalid_argument("\"argv\" is empty");
-  if (out.cwd.empty() || out.cwd[0] != '/') throw std::invalid_argument("\"cwd\" is not absolute");
+  out.argv = words(object, "argv");
+  out.cwd = word_from(object.at("cwd"), "cwd");
+  if (out.argv.empty()) malformed("argv", "is empty");
+  if (out.cwd.empty() || out.cwd[0] != '/') malformed("cwd", "is not absolute");
   out.stdin_bytes = optional_bytes(object, "stdin");
-  out.inputs = byte_strings(object, "inputs");
-  out.outputs = byte_strings(object, "outputs");
-  if (object.contains("toolchain")) {
-    out.toolchain.driver = optional_bytes(object.at("toolchain"), "driver");
-    out.toolchain.extra_paths = byte_strings(object.at("toolchain"), "extra_paths");
-  }
-  if (object.contains("environment")) {
-    out.has_environment = true;
-    out.environment = environment_from(object.at("environment"));
-  }
+  out.inputs = words(object, "inputs");
+  out.outputs = words(object, "outputs");
+  out.toolchain = toolchain_of(object);
+  out.has_environment = object.contains("environment");
+  if (out.has_environment) out.environment = environment_of(object);
   return out;
 }
 
@@ -63,8 +90,8 @@ Result<Request> parse_request(std::string_view line) {
     const auto op = object.at("op").get<std::string>();
     if (op == "submit") return submit_from(object);
     if (op == "hello") {
-      return HelloRequest{object.at("version").get<std::uint32_t>(), object.value("client", ""),
-                          environment_from(object.at("environment"))};
+      return HelloRequest{whole_number<std::uint32_t>(object.at("version")), object.value("client", ""),
+                          environment_of(object)};
     }
     if (op == "local") {
       const double seconds = object.value("seconds", 0.0);

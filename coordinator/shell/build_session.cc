@@ -173,7 +173,8 @@ void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal
   };
   write("/last-build.json", [&](std::ostream& out) { out << reporting::last_build_json(log); });
   write("/ran-locally.json", [&](std::ostream& out) { out << reporting::ran_locally_json(log); });
-  if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html")) {
+  std::error_code unknown;
+  if (!log.attempts.empty() || !std::filesystem::exists(tree.state + "/report.html", unknown)) {
     write("/trace.json", [&](std::ostream& out) { reporting::write_trace(log, out); });
     write("/report.html", [&](std::ostream& out) { reporting::write_report(log, out); });
   }

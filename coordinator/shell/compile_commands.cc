@@ -36,7 +36,8 @@ std::vector<CompilationEntry> kept_of(const std::string& path, const Compilation
   std::vector<CompilationEntry> kept;
   const auto read = manifest::read_compilation_database(path, [&](const manifest::Header&, manifest::Step&& step) {
     const bool is_complete = !step.outputs.empty() && !step.inputs.empty();
-    if (is_complete && !made.contains(step.outputs.front()) && std::filesystem::exists(step.inputs.front()))
+    std::error_code unknown;  // a name that cannot be looked at is not there
+    if (is_complete && !made.contains(step.outputs.front()) && std::filesystem::exists(step.inputs.front(), unknown))
       kept.push_back({step.cwd, step.argv, step.inputs.front(), step.outputs.front()});
     return Result<void>{};
   });

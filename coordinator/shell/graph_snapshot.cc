@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/model/environment.h"
+#include "coordinator/shell/new_file.h"
 
 namespace extfarm {
 namespace {
@@ -22,7 +23,7 @@ std::vector<std::string> words_from(ByteReader& in) {
   return out;
 }
 
-void put(ByteWriter& out, const GraphStep& step) {
+void put_step(ByteWriter& out, const GraphStep& step) {
   out.digest(step.identity);
   out.digest(step.fingerprint);
   out.number(static_cast<std::uint64_t>(step.kind));
@@ -67,10 +68,10 @@ GraphStep step_from(ByteReader& in) {
   return out;
 }
 
-std::string with_digest(const std::string& bytes) {
+std::string digest_as_bytes(const Digest& digest) {
   ByteWriter out;
-  out.digest(digest_of(bytes));
-  return out.take() + bytes;
+  out.digest(digest);
+  return out.take();
 }
 
 // A reader behind the digest; nullopt when it is not these bytes'.
@@ -183,7 +184,26 @@ bool GraphSnapshot::recall(StepGraph& graph, const manifest::Environment& enviro
 }
 
 void GraphSnapshot::save(const StepGraph& graph) {
-  ByteWriter out;
+  // Without it the next build reads and judges the graph again.
+  (void)write_new_file(path_, [&](std::ostream& file) {
+    file << digest_as_bytes(Digest{});
+    ByteWriter out;
+    Hasher hasher;
+    put(out, graph, [&](std::size_t least) {
+      if (out.size() < least) return;
+      const auto piece = out.take();
+      hasher.add(piece);
+      file << piece;
+    });
+    file.seekp(0);
+    file << digest_as_bytes(hasher.finish());
+    return Result<void>{};
+  });
+}
+
+// `take_out`: writes what `out` has, when it is that many bytes.
+void GraphSnapshot::put(ByteWriter& out, const StepGraph& graph, const std::function<void(std::size_t)>& take_out) const {
+  constexpr std::size_t kPiece = 1 << 16;
   out.digest(key_);
   out.number(static_cast<std::uint64_t>(tree_.records->results_state()));
   std::vector<Digest> wanted;
@@ -197,13 +217,15 @@ void GraphSnapshot::save(const StepGraph& graph) {
     out.text(question);
     out.digest(found);
   }
-  graph.watch_list().put_into(out);
+  graph.watch_list().put_into(out, [&] { take_out(kPiece); });
   out.number(graph.steps().size());
-  for (const auto& step : graph.steps()) put(out, step);
+  for (const auto& step : graph.steps()) {
+    put_step(out, step);
+    take_out(kPiece);
+  }
   out.number(graph.order().size());
   for (const auto at : graph.order()) out.number(at);
-  // Without it the next build reads and judges the graph again.
-  (void)tree_.filesystem.write_atomically(path_, with_digest(out.take()), 0644);
+  take_out(0);
 }
 
 void GraphSnapshot::save_since(const std::vector<std::uint32_t>& asked) {
@@ -214,7 +236,8 @@ void GraphSnapshot::save_since(const std::vector<std::uint32_t>& asked) {
   out.digest(own_);
   out.number(static_cast<std::uint64_t>(tree_.records->results_state()));
   out.ascending(since_);
-  (void)tree_.filesystem.write_atomically(path_ + "-since", with_digest(out.take()), 0644);
+  const auto bytes = out.take();
+  (void)tree_.filesystem.write_atomically(path_ + "-since", digest_as_bytes(digest_of(bytes)) + bytes, 0644);
 }
 
 }  // namespace extfarm

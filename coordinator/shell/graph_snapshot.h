@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ class GraphSnapshot {
 
  private:
   bool read_since();
+  void put(ByteWriter&, const StepGraph&, const std::function<void(std::size_t)>& take_out) const;
 
   BuildTree& tree_;
   std::string path_;

@@ -17,12 +17,16 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "common/base/whole_number.h"
 #include "common/model/byte_strings.h"
 
 namespace extfarm::store {
 namespace {
 
 using nlohmann::json;
+
+// Each result repeats the names of its inputs, which the text has once: StorePolicy's most results of its largest text.
+constexpr std::uint64_t kMostPathBytes = 256ull << 20;
 
 std::vector<AttestedInput> as_set(std::vector<AttestedInput> inputs) {
   std::sort(inputs.begin(), inputs.end());
@@ -36,13 +40,21 @@ Digest digest_from(const json& hex) {
   return *read;
 }
 
+// The value, which must be a list; where `length` is not 0, of that length.
+const json& list_in(const json& value, std::size_t length = 0) {
+  if (!value.is_array() || (length != 0 && value.size() != length))
+    throw std::invalid_argument("a list is none, or of another length");
+  return value;
+}
+
 AttestedOutput output_from(const json& value) {
-  const int kind = value.at(1).get<int>();
-  if (kind < 0 || kind > static_cast<int>(OutputKind::kRemoved)) throw std::invalid_argument("output kind");
+  list_in(value, 6);
+  const auto kind = whole_number<std::uint32_t>(value.at(1));
+  if (kind > static_cast<std::uint32_t>(OutputKind::kRemoved)) throw std::invalid_argument("output kind");
   return {bytes_from(value.at(0)),
           static_cast<OutputKind>(kind),
-          value.at(2).get<std::uint32_t>(),
-          value.at(3).get<std::uint64_t>(),
+          whole_number<std::uint32_t>(value.at(2)),
+          whole_number<std::uint64_t>(value.at(3)),
           digest_from(value.at(4)),
           bytes_from(value.at(5))};
 }
@@ -51,16 +63,25 @@ std::vector<StoredResult> parse(std::string_view text, const Digest& command_key
   const json object = json::parse(text);
   if (digest_from(object.at("command")) != command_key) throw std::invalid_argument("another command's");
   std::vector<AttestedInput> inputs;
-  for (const auto& input : object.at("inputs"))
+  for (const auto& input : list_in(object.at("inputs"))) {
+    list_in(input, 2);
     inputs.push_back({bytes_from(input.at(0)), digest_from(input.at(1))});
+  }
   std::vector<StoredResult> out;
-  for (const auto& value : object.at("results")) {
+  std::uint64_t path_bytes = 0;
+  for (const auto& value : list_in(object.at("results"))) {
     StoredResult result;
-    for (const auto& index : value.at("inputs")) result.inputs.push_back(inputs.at(index.get<std::size_t>()));
-    for (const auto& output : value.at("outputs")) result.outputs.push_back(output_from(output));
-    result.bystanders = value.at("bystanders").get<std::vector<std::uint64_t>>();
+    for (const auto& index : list_in(value.at("inputs"))) {
+      result.inputs.push_back(inputs.at(whole_number<std::size_t>(index)));
+      path_bytes += result.inputs.back().path.size();
+      if (path_bytes > kMostPathBytes) throw std::invalid_argument("its inputs' names take too much memory");
+    }
+    for (const auto& output : list_in(value.at("outputs"))) result.outputs.push_back(output_from(output));
+    for (const auto& hash : list_in(value.at("bystanders")))
+      result.bystanders.push_back(whole_number<std::uint64_t>(hash));
     result.stdout_bytes = bytes_from(value.at("stdout"));
     result.stderr_bytes = bytes_from(value.at("stderr"));
+    if (!value.at("run_seconds").is_number()) throw std::invalid_argument("a run time is no number");
     result.run_seconds = value.at("run_seconds").get<double>();
     out.push_back(std::move(result));
   }

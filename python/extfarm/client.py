@@ -84,7 +84,7 @@ class Client:
     def __init__(self, path, client_name):
         self.path = path
         self.slots = 0
-        self._greeting = environment_object(os.environ)
+        self._greeted = tuple(os.environ.items())  # To be compared with: that is quicker than to encode each time.
         self._sending = threading.Lock()
         self._state = threading.Lock()
         self._pending = {}
@@ -95,7 +95,7 @@ class Client:
             self._socket.connect(path)
             self._lines = self._socket.makefile("rb")
             self._send({"op": "hello", "version": PROTOCOL_VERSION, "client": client_name,
-                        "pid": os.getpid(), "environment": self._greeting})
+                        "pid": os.getpid(), "environment": environment_object(dict(self._greeted))})
             welcome = json.loads(self._lines.readline() or b"{}")
         except (OSError, ValueError) as error:
             self._socket.close()
@@ -110,9 +110,9 @@ class Client:
         """Sends one action, a dict with the protocol's fields, and returns at once with its Pending."""
         action = dict(action)
         environment = action.pop("environ", None)
-        current = environment_object(os.environ if environment is None else environment)
-        if current != self._greeting:
-            action["environment"] = current
+        current = tuple((os.environ if environment is None else environment).items())
+        if current != self._greeted:
+            action["environment"] = environment_object(dict(current))
         pending = Pending(action)
         with self._state:
             if self._loss is not None:

@@ -8,6 +8,8 @@ PROFILED = "$CC -fprofile-generate -c x.c main.c -frandom-seed=1 && $CC -fprofil
 ASKS, ONE_FILE = "it only asks the compiler", "several compiles append to one file"
 DATED = '#include "x.h"\nconst char *now = __DATE__ __TIME__, *then = __TIMESTAMP__, *file = __FILE__;\n'
 INCBIN = '.section .rodata\n.incbin "x.h"\n'
+IN_C = 'asm(".section .rodata\\n.incbin \\"x.h\\"\\n.text");\n'
+UNTOLD = "has .incbin or .include, and what those read"
 NATIVE = "-O2 -g -c x.c"
 C = Case
 
@@ -98,10 +100,13 @@ CASES = [
     C(27, "CC -Wa,-ahls=x.list -pipe -c x.c", compilers=GNU, direct=NO_VIEW),
     C(27, "CC -Wa,--MD,deps/x.d -pipe -c x.c -o x.o", compilers=GNU, direct=NO_VIEW),
     C(27, "CC -Wa,@options -c x.c", compilers=GNU, files={"options": "--defsym one=1"}),
-    C(28, "CC -c s.s", files={"s.s": INCBIN}),
+    C(28, "CC -c s.s", compilers=GNU, files={"s.s": INCBIN}),
+    C(28, "CC -c s.s", compilers=CLANG, files={"s.s": INCBIN}, local=UNTOLD),
     C(28, "CC -c s.S -g", compilers=GNU, files={"s.S": '#include "y.h"\n' + INCBIN, "y.h": "/* one */\n"}),
-    C(28, "CC -c s.S", compilers=CLANG, files={"s.S": '#include "y.h"\n' + INCBIN, "y.h": "/* one */\n"}),
-    C(28, "CC -c i.c", files={"i.c": 'asm(".section .rodata\\n.incbin \\"x.h\\"\\n.text");\n'}),
+    C(28, "CC -c s.S", compilers=CLANG, files={"s.S": '#include "y.h"\n' + INCBIN, "y.h": "/* one */\n"}, local=UNTOLD),
+    C(28, "CC -c i.c", compilers=GNU, files={"i.c": IN_C}),
+    C(28, "CC -c i.c", compilers=CLANG, files={"i.c": IN_C}, local=UNTOLD),
+    C(28, "CC -c t.s", files={"t.s": ".text\nnop\n"}),
     C(29, "CC -fstack-usage -c x.c -o sub/x.o", direct=NO_VIEW),
     C(29, "CC -fcallgraph-info -O2 -c x.c", compilers=GNU, direct=NO_VIEW),
     C(29, "CC -fdump-tree-optimized -fdump-rtl-final -O1 -c x.c", compilers=GNU, direct=NO_VIEW,

@@ -22,6 +22,7 @@ void World::plan_trouble() {
       time_.after(when, [this, i] {
         note("crash of machine " + std::to_string(i));
         machines_[i]->life.reset();
+        machines_[i]->link.continue_worker();  // the next process is not stopped
       });
       time_.after(when + dice_.between(0.01, 14), [this, i] { start_life(i); });
     }
@@ -42,12 +43,41 @@ void World::plan_trouble() {
         if (machines_[i]->life) tell(i, session::DrainRequested{});
       });
     }
+    plan_stops(i);
+    if (machine.is_local) plan_limits(i);
   }
   time_.at(trouble_ends_, [this] {
     quality_ = {};
     trouble_ = 0;
-    for (auto& machine : machines_) machine->link.cut_to_worker = machine->link.cut_to_coordinator = false;
+    for (auto& machine : machines_) {
+      machine->link.cut_to_worker = machine->link.cut_to_coordinator = false;
+      machine->hangs = 0;
+    }
   });
+}
+
+// As by SIGSTOP and SIGCONT: its compilers go on.
+void World::plan_stops(std::size_t i) {
+  if (!dice_.happens(0.2)) return;
+  const Duration when = dice_.between(0, 40);
+  time_.after(when, [this, i] {
+    note("machine " + std::to_string(i) + " is stopped");
+    machines_[i]->link.stop_worker();
+  });
+  time_.after(when + dice_.between(0.1, 20), [this, i] {
+    note("machine " + std::to_string(i) + " goes on");
+    machines_[i]->link.continue_worker();
+  });
+}
+
+// The make around the build has more or less to give.
+void World::plan_limits(std::size_t i) {
+  for (std::uint64_t change = dice_.below(6); change > 0; --change) {
+    const auto limit = 1 + static_cast<std::uint32_t>(dice_.below(machines_[i]->slots));
+    time_.after(dice_.between(0, 40), [this, i, limit] {
+      if (machines_[i]->worker.value != 0) tell(scheduling::SlotsLimited{machines_[i]->worker, limit});
+    });
+  }
 }
 
 void World::start_life(std::size_t index) {
@@ -74,10 +104,12 @@ void World::set_alarm(std::size_t index) {
   require(*deadline > time_.now(), "a session's deadline has passed and was not acted on");
   life->alarm = deadline;
   time_.at(*deadline, [this, index, mine = *deadline, weak = std::weak_ptr(life)] {
-    const auto still = weak.lock();
-    if (!still || still != machines_[index]->life || still->alarm != mine) return;
-    still->alarm.reset();
-    tell(index, session::TimeAdvanced{});
+    machines_[index]->link.when_it_runs([this, index, mine, weak] {
+      const auto still = weak.lock();
+      if (!still || still != machines_[index]->life || still->alarm != mine) return;
+      still->alarm.reset();
+      tell(index, session::TimeAdvanced{});
+    });
   });
 }
 
@@ -125,14 +157,18 @@ void World::run_attempt(std::size_t index, LeaseId lease) {
   held->second.took = from_seconds(run_seconds);
   time_.after(held->second.took,
               [this, index, lease, weak = std::weak_ptr(life)] {
-                const auto still = weak.lock();
-                if (!still || still != machines_[index]->life) return;
-                const auto attempt = still->attempts.find(lease);
-                if (attempt == still->attempts.end()) return;
-                attempt->second.is_running = false;
-                attempt->second.is_finished = true;
-                tell(index, session::AttemptFinished{kCoordinator, lease});
+                machines_[index]->link.when_it_runs([this, index, lease, weak] { end_attempt(index, lease, weak); });
               });
+}
+
+void World::end_attempt(std::size_t index, LeaseId lease, const std::weak_ptr<Life>& life) {
+  const auto still = life.lock();
+  if (!still || still != machines_[index]->life) return;
+  const auto attempt = still->attempts.find(lease);
+  if (attempt == still->attempts.end()) return;
+  attempt->second.is_running = false;
+  attempt->second.is_finished = true;
+  tell(index, session::AttemptFinished{kCoordinator, lease});
 }
 
 // Too little memory shows at once: what runs there already holds what it needs.

@@ -66,14 +66,30 @@ struct LinkQuality {
 };
 
 // One machine's link to the coordinator; each direction can be cut alone.
+// While the worker is stopped, what reaches it waits.
 class Link {
  public:
   bool cut_to_worker = false, cut_to_coordinator = false;
 
   Link(TimeLine& time, Dice& dice, const LinkQuality& quality)
       : time_(time), dice_(dice), quality_(quality) {}
-  void to_worker(std::function<void()> arrive) { carry(cut_to_worker, std::move(arrive)); }
+  void to_worker(std::function<void()> arrive) {
+    carry(cut_to_worker, [this, arrive = std::move(arrive)] { when_it_runs(arrive); });
+  }
   void to_coordinator(std::function<void()> arrive) { carry(cut_to_coordinator, std::move(arrive)); }
+
+  void stop_worker() { is_stopped_ = true; }
+  void continue_worker() {
+    is_stopped_ = false;
+    for (const auto& what : std::exchange(held_, {})) what();
+  }
+  // Also for the worker's own timers and processes.
+  void when_it_runs(std::function<void()> what) {
+    if (is_stopped_)
+      held_.push_back(std::move(what));
+    else
+      what();
+  }
 
  private:
   void carry(const bool& is_cut, std::function<void()> arrive) {
@@ -86,6 +102,8 @@ class Link {
   TimeLine& time_;
   Dice& dice_;
   const LinkQuality& quality_;
+  bool is_stopped_ = false;
+  std::vector<std::function<void()>> held_;
 };
 
 }  // namespace extfarm::simulation

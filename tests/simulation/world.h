@@ -90,10 +90,13 @@ class World {
 
   // machines.cc: the workers' shells and what befalls them
   void plan_trouble();
+  void plan_stops(std::size_t machine);
+  void plan_limits(std::size_t machine);
   void start_life(std::size_t machine);
   void tell(std::size_t machine, const session::Event&);
   void carry_out(std::size_t machine, Life&, const session::Command&);
   void run_attempt(std::size_t machine, LeaseId);
+  void end_attempt(std::size_t machine, LeaseId, const std::weak_ptr<Life>&);
   void send_heartbeat(std::size_t machine, Life&, const session::SendHeartbeat&);
   void receive_heartbeat(std::size_t machine, std::uint64_t epoch, scheduling::HeartbeatReceived);
   void set_alarm(std::size_t machine);

@@ -9,7 +9,8 @@
 namespace extfarm {
 namespace {
 
-Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests,
+// Errors: kIo when what was read is not known, kRefused when it cannot be.
+Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests, HiddenReads& hidden,
                     Attestation& attestation) {
   std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
   for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
@@ -22,6 +23,12 @@ Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, Digest
   }
   const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
   if (!inputs) return tl::unexpected(inputs.error());
+  if (attempt.command.assembles_unlisted) {
+    const auto reader = hidden.first_in(inputs->read, digests);
+    if (!reader.empty())
+      return failure(ErrorCode::kRefused, reader + " has .incbin or .include, and what those read " +
+                                              attempt.action.argv[0] + " does not tell here");
+  }
   for (const auto& path : inputs->read) {
     if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
     if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
@@ -43,7 +50,8 @@ Result<void> collect(Attempt& attempt) {
     }
   }
   for (const auto& redirected : attempt.redirected) {
-    if (!std::filesystem::exists(redirected.stored_at)) continue;
+    std::error_code unknown;  // then collect_file says it
+    if (std::filesystem::status(redirected.stored_at, unknown).type() == std::filesystem::file_type::not_found) continue;
     auto output = collect_file(redirected.stored_at, redirected.path);
     if (!output) return tl::unexpected(output.error());
     attempt.outputs.push_back(std::move(*output));
@@ -51,7 +59,8 @@ Result<void> collect(Attempt& attempt) {
   return {};
 }
 
-Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests) {
+Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests,
+                   HiddenReads& hidden) {
   const auto& exit = attempt.exit;
   Outcome outcome;
   outcome.exit_code = exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
@@ -61,8 +70,9 @@ Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestC
   outcome.stdout_bytes = exit.stdout_bytes;
   outcome.stderr_bytes = exit.stderr_bytes;
   outcome.outcome_class = verdict_on(exit).outcome_class;
-  if (const auto attested = attest(attempt, filesystem, digests, outcome.attestation); !attested) {
-    outcome.outcome_class = OutcomeClass::kInfrastructure;
+  if (const auto attested = attest(attempt, filesystem, digests, hidden, outcome.attestation); !attested) {
+    const bool is_refused = attested.error().code == ErrorCode::kRefused;
+    outcome.outcome_class = is_refused ? OutcomeClass::kRefused : OutcomeClass::kInfrastructure;
     outcome.reason = attested.error().message;
   }
   for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);

@@ -15,6 +15,7 @@
 #include "common/system/filesystem.h"
 #include "worker/execution/command_preparation.h"
 #include "worker/execution/direct_mode.h"
+#include "worker/execution/hidden_reads.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
 
@@ -42,6 +43,6 @@ struct Attempt {
 // After the command's end: finds what it wrote.  Errors: kIo.
 Result<void> collect(Attempt&);
 // After collect(): how it ended, what it read and what it wrote.
-Outcome outcome_of(const Attempt&, const Filesystem&, DigestCache&);
+Outcome outcome_of(const Attempt&, const Filesystem&, DigestCache&, HiddenReads&);
 
 }  // namespace extfarm

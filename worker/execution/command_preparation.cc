@@ -41,8 +41,11 @@ bool is_preprocessed(const std::vector<std::string>& argv, const CommandReading&
   });
 }
 
+// "cc" is a link to the one or the other.
 bool is_gnu(const std::string& program) {
-  const std::string name = std::filesystem::path(program).filename().string();
+  std::error_code unknown;
+  const auto real = std::filesystem::canonical(program, unknown);
+  const std::string name = (unknown ? std::filesystem::path(program) : real).filename().string();
   return name.find("gcc") != std::string::npos || name.find("g++") != std::string::npos;
 }
 
@@ -83,6 +86,7 @@ void prepare_compile(const Action& action, const CommandReading& reading, const 
     out.assembler_depfile = temporary + "/assembled.d";
     add_options(out.argv, {"-Wa,--MD," + out.assembler_depfile});
   }
+  out.assembles_unlisted = is_assembled && out.assembler_depfile.empty();
   // What is preprocessed already, or never is, includes nothing, and clang
   // complains of -MD; gfortran lists modules only with -cpp.
   if (is_fortran || !is_preprocessed(action.argv, reading)) return;
@@ -107,7 +111,8 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
                   const std::string& temporary, PreparedCommand& out) {
   // Without any input clang says so; an option for the linker would count as one.
   const bool has_all = std::all_of(reading.sources.begin(), reading.sources.end(), [&](const std::string& source) {
-    return std::filesystem::exists(std::filesystem::path(action.cwd) / source);
+    std::error_code unknown;
+    return std::filesystem::exists(std::filesystem::path(action.cwd) / source, unknown);
   });
   if (has_all && !has_word(action.argv, "-Wl,--dependency-file")) {
     out.depfile = temporary + "/inputs.d";
@@ -115,10 +120,9 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
     out.dependency_source = DependencySource::kAddedDepfile;
   }
   // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
-  for (auto& word : out.argv) {
-    if (word == "-flto=auto" && is_gnu(program)) word = "-flto=1";
-  }
-  if (!names_a_source(action.argv, reading) || !is_preprocessed(action.argv, reading)) return;
+  if (is_gnu(program)) std::replace(out.argv.begin() + 1, out.argv.end(), std::string("-flto=auto"), std::string("-flto=1"));
+  out.assembles_unlisted = names_a_source(action.argv, reading);
+  if (!out.assembles_unlisted || !is_preprocessed(action.argv, reading)) return;
   out.listing_argv = listing_of(action.argv);
   out.listing_is_needed = true;
 }

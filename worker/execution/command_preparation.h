@@ -28,6 +28,7 @@ struct PreparedCommand {
   DependencySource dependency_source = DependencySource::kNone;
   std::string depfile;
   std::string assembler_depfile;  // what .incbin and .include read; absent when no assembler ran
+  bool assembles_unlisted = false;  // an assembler runs, and does not tell what those read
   // argv of a second run, after the command, that prints all headers: where
   // the command's own list leaves some out, or there is none.
   std::vector<std::string> listing_argv;

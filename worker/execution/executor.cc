@@ -58,6 +58,7 @@ struct Executor::Impl {
   const Clock& clock;
   PosixFilesystem filesystem;
   DigestCache digests;
+  HiddenReads hidden_reads{filesystem};
   ProcessRunner runner;
   ToolchainProbe probe;
   ViewMode mode = ViewMode::kPrivate;
@@ -282,7 +283,7 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
 }
 
 void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
-  finish(key, attempt, outcome_of(attempt, filesystem, digests));
+  finish(key, attempt, outcome_of(attempt, filesystem, digests, hidden_reads));
 }
 
 void Executor::forget(const AttemptKey& key) {

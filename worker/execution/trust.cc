@@ -24,6 +24,20 @@ bool is_trusted(const fs::path& path, const std::vector<std::string>& trusted_pr
   return !failed && lies_below_any(real.string(), trusted_prefixes);
 }
 
+// What the system would read otherwise than it is judged here; nullopt when all is as it seems.
+std::optional<std::string> ambiguity(const Action& action) {
+  const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
+  if (action.argv.empty()) return "its command has no words";
+  for (const auto& word : action.argv) {
+    if (has_nul(word)) return "a word of its command has a NUL byte in it";
+  }
+  for (const auto& [name, value] : action.environment) {
+    if (has_nul(name) || has_nul(value)) return "its environment has a NUL byte in it";
+    if (name.find('=') != std::string::npos) return "its environment has the name " + name + ", with a value in it";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
@@ -74,6 +88,7 @@ std::optional<std::string> restrict_search_path(std::vector<std::pair<std::strin
 std::optional<std::string> make_trustworthy(Action& action, const std::string& program,
                                             const std::vector<std::string>& trusted_prefixes,
                                             const Filesystem& filesystem) {
+  if (auto odd = ambiguity(action)) return odd;
   for (const auto& [name, value] : action.environment) {
     if (!environment_matters(name)) return "its environment has " + name + ", which no compiler should see";
   }

@@ -40,5 +40,14 @@ TEST(Depfile, ARuleWithoutAColonIsMalformedAndNamesItsLine) {
   EXPECT_NE(cut.error().message.find("line 2"), std::string::npos) << cut.error().message;
 }
 
+TEST(Depfile, ANulByteIsMalformedAlsoInsideAName) {
+  using namespace std::string_view_literals;
+  for (const auto text : {"a.o: \\\n \0b.h\n"sv, "a.o: \\\n b\0.h\n"sv, "# a\nb\0: c\n"sv}) {
+    const auto read = parse_depfile(text, "/w");
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().message, "depfile line 2: a NUL byte");
+  }
+}
+
 }  // namespace
 }  // namespace extfarm

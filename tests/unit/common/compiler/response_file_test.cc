@@ -1,6 +1,7 @@
 #include "common/compiler/response_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -47,6 +48,50 @@ TEST_F(ResponseFile, AMissingOneIsAWordAndOneInAnOptionsValueToo) {
 TEST_F(ResponseFile, OneThatNamesItselfIsAnError) {
   write("loop", "-c @loop");
   EXPECT_FALSE(expand({"gcc", "@loop"}));
+}
+
+TEST_F(ResponseFile, TheProgramsOwnNameIsNone) {
+  write("empty", "");
+  EXPECT_EQ(expand({"@empty"})->argv, Words{"@empty"});
+}
+
+TEST_F(ResponseFile, ADeviceOrAPipeIsAnErrorAndIsNotRead) {
+  const auto endless = expand({"gcc", "@/dev/zero"});
+  ASSERT_FALSE(endless);
+  EXPECT_NE(endless.error().message.find("/dev/zero"), std::string::npos);
+  ASSERT_EQ(::mkfifo((folder_ + "/pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(expand({"gcc", "@pipe"}));  // opening it would wait for a writer
+}
+
+TEST_F(ResponseFile, AFolderIsAWord) { EXPECT_EQ(expand({"gcc", "@."})->argv, (Words{"gcc", "@."})); }
+
+TEST_F(ResponseFile, ANulByteInOneIsAnError) {
+  write("nul", std::string("-wrapper\0x a", 12));
+  EXPECT_FALSE(expand({"gcc", "@nul"}));
+}
+
+// Each is within the limits for one file; together they would be held at once.
+TEST_F(ResponseFile, NestedOnesAreReadUpToALimit) {
+  constexpr std::size_t kSize = 1 << 20;
+  class Nested : public PosixFilesystem {
+   public:
+    std::optional<FileStamp> stat(const std::string&) const override {
+      FileStamp out;
+      out.is_regular = true;
+      out.size_bytes = kSize;
+      return out;
+    }
+    Result<std::string> read(const std::string& path) const override {
+      read_bytes += kSize;
+      std::string text = "@" + path + "x";
+      text.resize(kSize, ' ');
+      return text;
+    }
+    mutable std::size_t read_bytes = 0;
+  };
+  const Nested files;
+  EXPECT_FALSE(expand_response_files({"gcc", "@a"}, folder_, files));
+  EXPECT_LE(files.read_bytes, 16u << 20);
 }
 
 std::string loaded(const Words& argv) {

@@ -29,5 +29,21 @@ TEST(ByteStrings, TextStaysTextAndOtherBytesSurvive) {
   }
 }
 
+TEST(ByteStrings, OnlyBase64AsItIsWrittenIsTaken) {
+  const auto taken = [](const char* text) { return bytes_from(nlohmann::json::parse(text)); };
+  EXPECT_EQ(taken(R"({"base64": "YQ=="})"), "a");
+  for (const char* bad : {R"({"base64": "YQ"})", R"({"base64": "YQ=="  , "x": 1})", R"({"base64": "YQ==YQ=="})",
+                          R"({"base64": "YR=="})", R"({"base64": "===="})", R"({"base64": "Y==="})", R"({})", "7",
+                          R"(["a"])"}) {
+    EXPECT_ANY_THROW(taken(bad)) << bad;
+  }
+}
+
+TEST(ByteStrings, AListOfThemIsAList) {
+  EXPECT_EQ(byte_strings_from({"a", {{"base64", "YQ=="}}}), (std::vector<std::string>{"a", "a"}));
+  EXPECT_ANY_THROW(byte_strings_from("a"));
+  EXPECT_ANY_THROW(byte_strings_from({{"a", "b"}, {"c", "d"}}));
+}
+
 }  // namespace
 }  // namespace extfarm

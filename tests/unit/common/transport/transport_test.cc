@@ -194,7 +194,7 @@ TEST_F(Files, AnUnreadableAllowListNamesItsLine) {
 }
 
 TEST_F(Files, ABeaconIsFoundUntilItIsRemoved) {
-  const Beacon beacon{1, "lab01-7", "tcp://lab01:7170", std::string(40, 'k'), "lab01", 8, 99};
+  const Beacon beacon{1, "lab01-7", "tcp://lab01:7170", client_key_, "lab01", 8, 99};
   ASSERT_TRUE(write_beacon(folder_, beacon));
   std::ofstream(folder_ + "/broken.json") << "{";
   const auto reading = read_beacons(folder_);
@@ -204,6 +204,43 @@ TEST_F(Files, ABeaconIsFoundUntilItIsRemoved) {
   remove_beacon(folder_, beacon);
   EXPECT_TRUE(read_beacons(folder_).beacons.empty());
   EXPECT_TRUE(read_beacons("/nowhere").beacons.empty());
+}
+
+TEST_F(Files, ABeaconWithANumberOrAKeyThatIsNoneIsComplainedOf) {
+  const std::string good = R"({"protocol_version": 1, "name": "w", "endpoint": "tcp://lab01:7170", "public_key": ")" +
+                           client_key_ + R"(", "host": "lab01", "slots": 2, "epoch": 9})";
+  const auto with = [&](const std::string& old, const std::string& other) {
+    return std::string(good).replace(good.find(old), old.size(), other);
+  };
+  fs::create_directories(folder_);
+  std::ofstream(folder_ + "/w.json") << good;
+  ASSERT_EQ(read_beacons(folder_).beacons.size(), 1u);
+  for (const auto& bad :
+       {with("\"protocol_version\": 1", "\"protocol_version\": 4294967297"),
+        with("\"protocol_version\": 1", "\"protocol_version\": true"), with("\"slots\": 2", "\"slots\": -1"),
+        with("\"slots\": 2", "\"slots\": 2.5"), with("\"epoch\": 9", "\"epoch\": -9"),
+        with(client_key_, std::string(40, '#')), with(client_key_, std::string(39, 'k')),
+        with("tcp://lab01:7170", ""), with("tcp://lab01", "tcp://lab01\\u0000")}) {
+    std::ofstream(folder_ + "/w.json") << bad;
+    const auto reading = read_beacons(folder_);
+    EXPECT_TRUE(reading.beacons.empty()) << bad;
+    EXPECT_EQ(reading.complaints.size(), 1u) << bad;
+  }
+}
+
+TEST_F(Files, AHostsNameThatIsNoTextIsStillAnnounced) {
+  EXPECT_TRUE(write_beacon(folder_, {1, "w", "tcp://a:1", client_key_, "caf\xe9", 8, 99}));
+  EXPECT_EQ(read_beacons(folder_).beacons.size(), 1u);
+}
+
+TEST_F(Files, FortyCharactersThatAreNoZ85AreNoKey) {
+  ASSERT_TRUE(load_or_make_authorized_keys(folder_, client_key_));
+  for (const auto& bad : {std::string(40, '~'), std::string(40, '%'), "\x80" + client_key_.substr(1)}) {
+    std::ofstream(folder_ + "/authorized_keys") << bad << "\n";
+    EXPECT_FALSE(load_or_make_authorized_keys(folder_, client_key_)) << bad;
+  }
+  std::ofstream(folder_ + "/authorized_keys") << make_key_pair().public_key << "\n";
+  EXPECT_TRUE(load_or_make_authorized_keys(folder_, client_key_));
 }
 
 }  // namespace

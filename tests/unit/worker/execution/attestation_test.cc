@@ -84,6 +84,21 @@ TEST_F(AttestationTest, WhatTheAssemblerIncludesIsAttested) {
   EXPECT_TRUE(attests(outcome, "/tree/blob"));
 }
 
+TEST_F(AttestationTest, WhatAnAssemblerReadsUntoldIsRefused) {
+  write("blob", "bytes");
+  write("h.h", "#define H 1\n__asm__(\".section .rodata\\n.incbin \\\"blob\\\"\\n.text\");\n");
+  const std::vector<std::vector<std::string>> lines = {
+      {"clang", "-c", "a.c", "-o", "a.o"}, {"gcc", "-flto", "-c", "a.c", "-o", "a.o"}, {"clang", "-shared", "-fPIC", "a.c", "-o", "a.o"}};
+  for (const auto& line : lines) {
+    const auto outcome = run(line[1] == "-shared" ? command(ActionKind::kLink, line) : compile(line));
+    EXPECT_EQ(outcome.outcome_class, OutcomeClass::kRefused) << line[0] << line[1] << outcome.stderr_bytes;
+    EXPECT_NE(outcome.reason.find("/tree/h.h has .incbin"), std::string::npos) << outcome.reason;
+  }
+  const auto told = run(compile({"cc", "-c", "a.c", "-o", "a.o"}));
+  EXPECT_EQ(told.outcome_class, OutcomeClass::kSucceeded) << told.reason;
+  EXPECT_TRUE(attests(told, "/tree/blob"));
+}
+
 TEST_F(AttestationTest, SeveralSourcesAttestAllTheirHeaders) {
   write("b.c", "#include <limits.h>\nint g;\n");
   auto action = compile({"gcc", "-c", "a.c", "b.c"});

@@ -51,6 +51,26 @@ TEST_F(Trust, NorThroughTheEnvironment) {
   expect_refused(action, "GCC_EXEC_PREFIX");
 }
 
+TEST_F(Trust, NorByAVariableWhoseNameHoldsItsValue) {
+  auto action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
+  action.environment.emplace_back("GCC_EXEC_PREFIX=" + tree_ + "/", "");
+  expect_refused(action, "GCC_EXEC_PREFIX");
+}
+
+// The system reads "-wrapper" there; the list of words that load code has no such word.
+TEST_F(Trust, NorByAWordThatANulByteCutsShort) {
+  expect_refused(compile({"gcc", std::string("-wrapper\0x", 10), tree_ + "/p.so", "-c", "a.c", "-o", "a.o"}), "NUL");
+  auto action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
+  action.environment.emplace_back("LC_ALL", std::string("C\0x", 3));
+  expect_refused(action, "NUL");
+}
+
+TEST_F(Trust, ACommandWithoutWordsIsRefused) {
+  auto action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
+  action.argv.clear();
+  expect_refused(action, "no words");
+}
+
 TEST_F(Trust, AnAssemblerOnTheUsersPathIsNotRun) {
   write("as", "#!/bin/sh\nexec /usr/bin/as \"$@\"\n");
   std::filesystem::permissions(tree_ + "/as", std::filesystem::perms::owner_all);
