@@ -171,17 +171,23 @@ void read_depfile_name(const Parsed& parsed, CommandReading& out) {
   }
 }
 
+// Autoconf tries the compiler with conftest.c, Meson with testfile.c in a temporary folder, which may be this host's own.
+bool is_probe(const Parsed& parsed) {
+  const string_view output = base_name(parsed.output);
+  const string_view folder = string_view(parsed.output).substr(0, parsed.output.size() - output.size());
+  const bool may_be_meson = folder.starts_with('/') && (output == "output.obj" || output == "output.exe");
+  return std::any_of(parsed.inputs.begin(), parsed.inputs.end(), [&](string_view input) {
+    const string_view name = base_name(input);
+    return name.starts_with("conftest.") || (may_be_meson && name.starts_with("testfile.") &&
+                                             input.substr(0, input.size() - name.size()) == folder);
+  });
+}
+
 void read_compile(const Parsed& parsed, CommandReading& out) {
   out.kind = ActionKind::kCompile;
   const bool typed = !parsed.language.empty() && parsed.language != "none";
   for (const auto& input : parsed.inputs) {
     if (typed || is_source_name(input)) out.sources.push_back(input);
-  }
-  for (const auto& source : out.sources) {
-    if (base_name(source).starts_with("conftest.")) {
-      out.must_run_locally = true;
-      out.local_reason = "it is a configure probe";
-    }
   }
   if (!parsed.output.empty()) {
     out.outputs.push_back(parsed.output);
@@ -247,6 +253,7 @@ CommandReading read_command_line(const std::vector<std::string>& argv) {
     out.outputs.push_back(parsed.output.empty() ? "a.out" : parsed.output);
     read_depfile_name(parsed, out);
   }
+  if (is_probe(parsed)) out.must_run_locally = true, out.local_reason = "it is a configure probe";
   return out;
 }
 

@@ -46,9 +46,26 @@ void Scheduler::State::review_changed() {
   }
 }
 
+// Whether a worker that is there has not yet said whether it has the toolchain that nobody else has.
+bool Scheduler::State::is_awaited(const ToolchainState& toolchain) const {
+  if (!toolchain.incapable_since || now >= *toolchain.incapable_since + policy.answer_patience) return false;
+  return std::any_of(fleet.workers().begin(), fleet.workers().end(), [&](const auto& entry) {
+    const auto& known = entry.second.toolchains;
+    const auto asked = known.find(toolchain.digest);
+    return entry.second.takes_actions() && asked != known.end() && !asked->second.has_it;
+  });
+}
+
 void Scheduler::State::give_up_waiting() {
   while (!waits_in_vain.empty() && waits_in_vain.begin()->first <= now) {
     const ActionId id = waits_in_vain.begin()->second;
+    ActionState& action = at(id);
+    if (is_awaited(toolchains[action.toolchain])) {
+      waits_in_vain.erase(waits_in_vain.begin());
+      action.patience_ends = now + policy.toolchain_patience;
+      waits_in_vain.emplace(*action.patience_ends, id);
+      continue;
+    }
     const auto trouble = troubles.find(id);
     const std::string failure = trouble == troubles.end() ? "" : trouble->second.last_failure;
     answer(id, Answer::kRunLocally, {},

@@ -16,6 +16,7 @@ struct SchedulerPolicy {
   Duration worker_silence = std::chrono::seconds(5);   // without a heartbeat for this long, its leases are retried
   Duration toolchain_patience = std::chrono::seconds(2);  // then it is asked again
   Duration no_worker_patience = std::chrono::seconds(3);  // no usable worker for this long: kRunLocally
+  Duration answer_patience = std::chrono::seconds(20);  // instead, while one that is there still looks for the toolchain
   std::uint32_t infrastructure_attempts = 5;           // then kRunLocally
   std::uint32_t inputs_differ_attempts = 2;            // on remote workers; then a local one, then kRunLocally
 

@@ -170,6 +170,7 @@ struct Scheduler::State {
   // patience.cc
   void review(ActionId, ActionState&);
   void review_changed();
+  bool is_awaited(const ToolchainState&) const;
   void give_up_waiting();
 
   SchedulerPolicy policy;

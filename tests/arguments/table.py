@@ -144,6 +144,8 @@ CASES = [
     C(40, "CC -fmodules -c x.c", compilers=CLANG, local="module cache"),
     C(40, "CC -fmodules-ts -x c++ -c x.c", compilers=GNU, local="module cache"),
     C(41, "CC -c conftest.c", files={"conftest.c": "int c;\n"}, local="it is a configure probe"),
+    C(41, "CC conftest.c -o conftest", files={"conftest.c": "int main(void) { return 0; }\n"},
+      local="it is a configure probe"),
     C(41, "CC -c t.c", files={"CMakeFiles/CMakeScratch/TryCompile-a1/t.c": "int c;\n"},
       cwd="CMakeFiles/CMakeScratch/TryCompile-a1", local="it is a configure probe"),
     C(42, "CC -fsyntax-only -Wall x.c"),

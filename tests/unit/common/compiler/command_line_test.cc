@@ -91,11 +91,19 @@ TEST_P(StaysLocal, WithAReason) {
   EXPECT_NE(reading.local_reason, "");
 }
 
+TEST(CommandLine, AProjectsOwnTestfileIsNoProbe) {
+  EXPECT_FALSE(read_command_line({"gcc", "-c", "testfile.c", "-o", "testfile.o"}).must_run_locally);
+  EXPECT_FALSE(read_command_line({"gcc", "-c", "src/testfile.c", "-o", "b/output.obj"}).must_run_locally);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     CommandLine, StaysLocal,
     testing::Values(
         LocalCase{"Preprocess", {"gcc", "-E", "a.c"}}, LocalCase{"Dependencies", {"gcc", "-MM", "a.c"}},
         LocalCase{"Stdin", {"gcc", "-c", "-x", "c", "-"}}, LocalCase{"Probe", {"gcc", "-c", "conftest.c"}},
+        LocalCase{"LinkedProbe", {"gcc", "-o", "conftest", "-g", "conftest.c", "-lm"}},
+        LocalCase{"ProbeOfMeson", {"gcc", "/tmp/tmpx/testfile.c", "-o", "/tmp/tmpx/output.obj", "-c"}},
+        LocalCase{"LinkedProbeOfMeson", {"g++", "/tmp/tmpx/testfile.cpp", "-o", "/tmp/tmpx/output.exe"}},
         LocalCase{"Version", {"gcc", "--version"}}, LocalCase{"PrintProgram", {"gcc", "-print-prog-name=as"}},
         LocalCase{"JobServer", {"gcc", "-flto=jobserver", "a.o"}}, LocalCase{"List", {"ar", "t", "l.a"}},
         LocalCase{"Script", {"ar", "-M"}}, LocalCase{"LongSpelling", {"gcc", "--compile", "--output", "a.o", "a.c"}},
