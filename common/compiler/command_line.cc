@@ -253,7 +253,10 @@ CommandReading read_command_line(const std::vector<std::string>& argv) {
     out.outputs.push_back(parsed.output.empty() ? "a.out" : parsed.output);
     read_depfile_name(parsed, out);
   }
-  if (is_probe(parsed)) out.must_run_locally = true, out.local_reason = "it is a configure probe";
+  if (is_probe(parsed)) {
+    out.must_run_locally = true;
+    out.local_reason = "it is a configure probe";
+  }
   return out;
 }
 
