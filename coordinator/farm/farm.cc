@@ -327,8 +327,15 @@ void Farm::end_publications() {
   }
 }
 
+// One event after the other: what a command brings about at once, such as a
+// verdict, is told when the commands before it have all been carried out.
 void Farm::tell(const scheduling::Event& event) {
-  for (const auto& command : scheduler_.handle(parts_.clock.now(), event)) carry_out(command);
+  untold_.push_back(event);
+  if (std::exchange(is_telling_, true)) return;
+  for (; !untold_.empty(); untold_.pop_front()) {
+    for (const auto& command : scheduler_.handle(parts_.clock.now(), untold_.front())) carry_out(command);
+  }
+  is_telling_ = false;
 }
 
 }  // namespace extfarm

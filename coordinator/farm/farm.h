@@ -2,6 +2,7 @@
 // build.  Carries out commands; decides nothing itself.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -153,6 +154,8 @@ class Farm {
   std::uint32_t own_worker_limit_ = UINT32_MAX;
   std::vector<front_door::JobsWanted> jobs_wanted_;  // until the workers have answered
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken
+  std::deque<scheduling::Event> untold_;
+  bool is_telling_ = false;
   std::set<std::string> warned_;
   std::uint64_t next_action_ = 1;
   Timestamp started_, turn_started_;

@@ -149,29 +149,25 @@ bool SharedFolder::note_use(const std::string& name, std::chrono::seconds age) c
   return true;
 }
 
-Result<std::vector<SharedFolder::Found>> SharedFolder::list(const std::string& part, int depth) const {
+Result<void> SharedFolder::list(const std::string& part, int depth, const std::function<void(const Found&)>& each) const {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(full(part).c_str()), &::closedir);
-  std::vector<Found> out;
   if (stream == nullptr) {
-    if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE) return out;
+    if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE) return {};
     return io_failure("list", full(part));
   }
   while (const dirent* entry = ::readdir(stream.get())) {
     if (entry->d_name[0] == '.') continue;  // also what NFS calls a removed file that is still open
     const std::string name = part + "/" + entry->d_name;
     if (depth > 0) {
-      auto below = list(name, depth - 1);
-      if (!below) return below;
-      out.insert(out.end(), std::make_move_iterator(below->begin()), std::make_move_iterator(below->end()));
+      if (auto below = list(name, depth - 1, each); !below) return below;
       continue;
     }
     struct stat st {};
     if (::fstatat(::dirfd(stream.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (!S_ISREG(st.st_mode)) continue;
-    out.push_back({name, static_cast<std::uint64_t>(st.st_size),
-                   st.st_mtim.tv_sec * kNanosecondsPerSecond + st.st_mtim.tv_nsec});
+    each({name, static_cast<std::uint64_t>(st.st_size), st.st_mtim.tv_sec * kNanosecondsPerSecond + st.st_mtim.tv_nsec});
   }
-  return out;
+  return {};
 }
 
 std::int64_t SharedFolder::age_seconds(std::int64_t mtime_ns) {

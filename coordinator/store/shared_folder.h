@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,9 +50,9 @@ class SharedFolder {
     std::uint64_t size_bytes = 0;
     std::int64_t mtime_ns = 0;  // since 1970
   };
-  // The regular files in `part`, `depth` folders down.  What vanishes meanwhile
-  // is left out.  Errors: kIo, when a folder cannot be listed.
-  Result<std::vector<Found>> list(const std::string& part, int depth) const;
+  // Calls `each` for the regular files in `part`, `depth` folders down.  What
+  // vanishes meanwhile is left out.  Errors: kIo, when a folder cannot be listed.
+  Result<void> list(const std::string& part, int depth, const std::function<void(const Found&)>& each) const;
 
   static std::int64_t age_seconds(std::int64_t mtime_ns);
 

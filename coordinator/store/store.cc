@@ -47,11 +47,6 @@ std::int64_t now_seconds() {
 }
 std::string sum_line(std::uint64_t bytes) { return std::to_string(now_seconds()) + " " + std::to_string(bytes) + "\n"; }
 
-// Whether trim() may touch it: somebody's own files in the folder stay.
-bool is_ours(const std::string& name) {
-  return digest_from_hex(std::string_view(name).substr(name.rfind('/') + 1)).has_value();
-}
-
 Result<void> check_contents(const StoredResult& result, const std::vector<std::string>& contents) {
   if (contents.size() != result.outputs.size()) {
     return failure(ErrorCode::kInvalid, "a result of " + std::to_string(result.outputs.size()) +
@@ -161,50 +156,50 @@ Result<void> Store::add(const Digest& command_key, const StoredResult& result,
 }
 
 void Store::remove_dead_temporaries() {
-  const auto found = folder_.list("tmp", 0);
-  if (!found) return;
-  for (const auto& file : *found) {
-    if (SharedFolder::age_seconds(file.mtime_ns) <= policy_.temporary_is_dead_after.count()) continue;
-    if (folder_.remove(file.name)) ++counts_.temporaries_removed;
+  std::vector<std::string> dead;
+  static_cast<void>(folder_.list("tmp", 0, [&](const SharedFolder::Found& file) {
+    if (SharedFolder::age_seconds(file.mtime_ns) > policy_.temporary_is_dead_after.count()) dead.push_back(file.name);
+  }));
+  for (const auto& name : dead) {
+    if (folder_.remove(name)) ++counts_.temporaries_removed;
   }
 }
 
 Result<void> Store::trim() {
   remove_dead_temporaries();
-  auto found = folder_.list("objects", 1);
-  if (!found) return tl::unexpected(found.error());
-  const auto results = folder_.list("results", 1);
-  if (!results) return tl::unexpected(results.error());
-  found->insert(found->end(), results->begin(), results->end());
-  found->erase(std::remove_if(found->begin(), found->end(),
-                              [](const SharedFolder::Found& file) { return !is_ours(file.name); }),
-               found->end());
+  std::deque<Stored> found;
   std::uint64_t total_bytes = 0;
-  for (const auto& file : *found) total_bytes += file.size_bytes;
-  const auto outcome = remove_oldest(*found, total_bytes);
+  for (const bool is_result : {false, true}) {
+    const auto listed = folder_.list(is_result ? "results" : "objects", 1, [&](const SharedFolder::Found& file) {
+      const auto digest = digest_from_hex(std::string_view(file.name).substr(file.name.rfind('/') + 1));
+      if (!digest) return;  // somebody's own files in the folder stay
+      found.push_back({file.mtime_ns, is_result, *digest, file.size_bytes});
+      total_bytes += file.size_bytes;
+    });
+    if (!listed) return listed;
+  }
+  const auto outcome = remove_oldest(found, total_bytes);
   added_bytes_ = 0;
   Staging sums(folder_);  // that they cannot be written costs the next build a listing
   if (sums.add(kSums, sum_line(total_bytes))) static_cast<void>(sums.publish());
   return outcome;
 }
 
-Result<void> Store::remove_oldest(std::vector<SharedFolder::Found>& found, std::uint64_t& total_bytes) {
+Result<void> Store::remove_oldest(std::deque<Stored>& found, std::uint64_t& total_bytes) {
   if (total_bytes <= limit_bytes_) return {};
 
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return a.mtime_ns != b.mtime_ns ? a.mtime_ns < b.mtime_ns : a.name < b.name;
-  });
+  std::sort(found.begin(), found.end());
   const std::uint64_t goal_bytes = limit_bytes_ / 100 * policy_.trimmed_to_percent;
   Result<void> outcome;
   for (const auto& file : found) {
     if (total_bytes <= goal_bytes) break;
-    if (auto removed = folder_.remove(file.name); !removed) {
+    if (auto removed = folder_.remove(file.is_result ? results_name(file.digest) : object_name(file.digest)); !removed) {
       if (outcome) outcome = removed;
       continue;
     }
     total_bytes -= file.size_bytes;
     counts_.bytes_removed += file.size_bytes;
-    ++(file.name[0] == 'o' ? counts_.objects_removed : counts_.results_removed);
+    ++(file.is_result ? counts_.results_removed : counts_.objects_removed);
   }
   return total_bytes <= limit_bytes_ ? Result<void>{} : outcome;
 }

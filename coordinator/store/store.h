@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -99,7 +100,15 @@ class Store {
   // "" when even the newest result alone is too large; else as many as fit.
   std::string text_that_fits(const Digest& command_key, std::vector<StoredResult> results) const;
   void remove_dead_temporaries();
-  Result<void> remove_oldest(std::vector<SharedFolder::Found>&, std::uint64_t& total_bytes);
+  // A file there; kept small, for there may be hundreds of thousands.  Compares by age.
+  struct Stored {
+    std::int64_t mtime_ns;
+    bool is_result;
+    Digest digest;
+    std::uint64_t size_bytes;
+    auto operator<=>(const Stored&) const = default;
+  };
+  Result<void> remove_oldest(std::deque<Stored>&, std::uint64_t& total_bytes);
   // nullopt: it has to be listed.
   std::optional<std::uint64_t> most_bytes_there() const;
 

@@ -135,6 +135,7 @@ void World::set_alarm() {
 void World::carry_out(const scheduling::Command& command) {
   if (const auto* check = std::get_if<scheduling::CheckFreshness>(&command)) {
     const ActionId id = check->action;
+    require(actions_.at(id).answer_count == 0, text("to be judged though answered: action", id.value));
     time_.after(dice_.between(0, 0.05), [this, id] {
       tell(scheduling::FreshnessChecked{id, actions_.at(id).is_fresh});
     });
