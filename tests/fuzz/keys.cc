@@ -2,7 +2,6 @@
 #include "common/transport/keys.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -11,23 +10,12 @@
 #include <filesystem>
 
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/own_folder.h"
 
 namespace {
 
-const std::string& folder() {
-  static const struct Folder {
-    std::string path = "/dev/shm/extfarm-fuzz-keys-XXXXXX";
-    Folder() { FARM_CHECK(::mkdtemp(path.data()) != nullptr); }
-    ~Folder() {
-      std::error_code ignored;
-      std::filesystem::remove_all(path, ignored);
-    }
-  } made;
-  return made.path;
-}
-
 void write(const std::string& name, std::string_view text) {
-  const int fd = ::open((folder() + "/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const int fd = ::open((extfarm::fuzz::own_folder() + "/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   FARM_CHECK(fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   ::close(fd);
 }
@@ -48,12 +36,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input in(data, size);
   if (in.byte() % 2 == 0) {
     write("client.key", in.rest());
-    const auto pair = load_or_make_key_pair(folder(), "client");
+    const auto pair = load_or_make_key_pair(extfarm::fuzz::own_folder(), "client");
     FARM_CHECK(pair ? is_taken(pair->public_key) && is_taken(pair->secret_key)
                     : pair.error().code == ErrorCode::kMalformed);
   } else {
     write("authorized_keys", in.rest());
-    const auto keys = load_or_make_authorized_keys(folder(), "");
+    const auto keys = load_or_make_authorized_keys(extfarm::fuzz::own_folder(), "");
     FARM_CHECK(keys ? std::all_of(keys->begin(), keys->end(), is_taken) : keys.error().code == ErrorCode::kMalformed);
   }
   return 0;
