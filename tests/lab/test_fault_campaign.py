@@ -8,6 +8,7 @@ import collections
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -150,7 +151,6 @@ class FaultCampaign(unittest.TestCase):
             shutil.rmtree(self.folder)
         print(f"[ figure   ] builds took {min(seconds):.1f} to {max(seconds):.1f} s; {retried} attempts were repeated",
               flush=True)
-        self.assertTrue(retried > 0 or len(seconds) < 3, "nothing that happened was felt")
 
 
 class Campaign(unittest.TestCase):
@@ -164,6 +164,8 @@ class Campaign(unittest.TestCase):
         for part, output in zip(parts, outputs):
             self.assertEqual(part.returncode, 0, output)
             print("\n".join(line for line in output.splitlines() if "figure" in line), flush=True)
+        repeated = sum(int(count) for output in outputs for count in re.findall(r"(\d+) attempts were repeated", output))
+        self.assertTrue(repeated > 0 or COUNT < 10, "nothing that happened was felt")
 
 
 if __name__ == "__main__":
