@@ -59,6 +59,18 @@ std::vector<std::string> byte_strings_from(const nlohmann::json& list) {
   return out;
 }
 
+const nlohmann::json& list_in(const nlohmann::json& value, std::size_t length) {
+  if (!value.is_array() || (length != 0 && value.size() != length))
+    throw std::invalid_argument("a list is none, or of another length");
+  return value;
+}
+
+Digest digest_from(const nlohmann::json& hex) {
+  const auto digest = digest_from_hex(hex.get_ref<const std::string&>());
+  if (!digest) throw std::invalid_argument(digest.error().message);
+  return *digest;
+}
+
 nlohmann::json bytes_to(const std::string& bytes) {
   const nlohmann::json text = bytes;
   try {

@@ -15,12 +15,7 @@
 
 namespace extfarm {
 
-void close_all_but(int kept, int first) {
-  if (kept > first) ::syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(kept) - 1, 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(kept) + 1, ~0u, 0u);
-}
-
-void close_all_but(int kept, const std::vector<int>& others, int first) {
+void close_all_but(int kept, int first, const std::vector<int>& others) {
   for (const int other : others) ::fcntl(other, F_SETFD, 0);
   for (;;) {
     int next = kept >= first ? kept : INT_MAX;
@@ -60,7 +55,7 @@ void Launch::become(const ChildEnds& ends) const {
     if (::dup2(input, 0) < 0 || ::dup2(ends.out, 1) < 0 || ::dup2(ends.err, 2) < 0) give_up(ends.status, errno);
   }
   // The status pipe closes by itself at exec and tells the parent that it succeeded.
-  close_all_but(ends.status, request_.kept_descriptors, 3);
+  close_all_but(ends.status, 3, request_.kept_descriptors);
   if (request_.memory_limit_bytes != 0) {
     const rlimit limit{request_.memory_limit_bytes, request_.memory_limit_bytes};
     if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(ends.status, errno);

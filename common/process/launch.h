@@ -30,10 +30,9 @@ struct Spawned {
 using Spawn = std::function<Result<Spawned>(const ProcessRequest&, const ChildEnds&)>;
 
 // For the child, system calls only.
-// Closes every descriptor from `first` on but `kept`.
-void close_all_but(int kept, int first);
-// The same, but for `others` as well, which outlive an exec from now on.
-void close_all_but(int kept, const std::vector<int>& others, int first);
+// Closes every descriptor from `first` on but `kept`, and `others`, which
+// outlive an exec from now on.
+void close_all_but(int kept, int first, const std::vector<int>& others = {});
 // Tells `status` why there will be no program, and ends.
 [[noreturn]] void give_up(int status, int error);
 

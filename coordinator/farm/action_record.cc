@@ -17,19 +17,6 @@ json list_of(const std::vector<std::string>& words) {
   return out;
 }
 
-// The value, which must be a list; where `length` is not 0, of that length.
-const json& list_in(const json& value, std::size_t length = 0) {
-  if (!value.is_array() || (length != 0 && value.size() != length))
-    throw std::invalid_argument("a list is none, or of another length");
-  return value;
-}
-
-Digest digest_from(const json& hex) {
-  const auto digest = digest_from_hex(hex.get<std::string>());
-  if (!digest) throw std::invalid_argument(digest.error().message);
-  return *digest;
-}
-
 }  // namespace
 
 std::string text_of(const Action& action) {

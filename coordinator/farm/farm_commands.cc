@@ -213,9 +213,7 @@ std::vector<std::pair<std::string, double>> Farm::running() const {
 
 void Farm::cancel_all() {
   std::vector<ActionId> waiting;
-  for (const auto& [id, entry] : entries_) {
-    waiting.push_back(id);
-  }
+  for (const auto& [id, entry] : entries_) waiting.push_back(id);
   for (const auto id : waiting) tell(scheduling::ActionCancelled{id});
   parts_.directory.say_goodbye();
 }

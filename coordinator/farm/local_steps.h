@@ -31,8 +31,6 @@ class LocalSteps {
       start(connection, id);
     }
   }
-  std::size_t running_count() const { return running_.size(); }
-  std::size_t waiting_count() const { return waiting_.size(); }
 
  private:
   std::size_t allowed_count_ = 1;

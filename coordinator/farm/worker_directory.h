@@ -60,8 +60,6 @@ class WorkerDirectory {
   std::vector<std::string> take_complaints();
   // Every worker that was found has answered.
   bool all_have_answered() const { return contacts_.size() == current_.size(); }
-  // Beacons of this host's own embedded worker seen?
-  bool is_contacting() const { return !contacts_.empty(); }
 
  private:
   struct Contact {

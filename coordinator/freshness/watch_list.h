@@ -38,7 +38,6 @@ class WatchList {
   };
   Changes look(const Filesystem&) const;  // asks `filesystem` from several threads
 
-  std::size_t file_count() const { return paths_.size(); }
   // `after_each`: called after each file, for who takes the bytes out in pieces.
   void put_into(ByteWriter&, const std::function<void()>& after_each = [] {}) const;
   static WatchList from(ByteReader&);

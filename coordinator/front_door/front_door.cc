@@ -190,7 +190,10 @@ void FrontDoor::answer(ConnectionId id, const AnswerMessage& message) {
   const auto it = connections_.find(id);
   if (it == connections_.end()) return;
   if (it->second.unanswered_count == 1 && allowed_count_ != kAllAnswers) {
-    if (allowed_count_ == 0) return held_.emplace_back(id, message), void();
+    if (allowed_count_ == 0) {
+      held_.emplace_back(id, message);
+      return;
+    }
     --allowed_count_;
   }
   if (it->second.unanswered_count > 0 && --it->second.unanswered_count == 0) --waiting_count_;

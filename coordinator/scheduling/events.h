@@ -82,8 +82,7 @@ struct ActionCancelled {  // nobody waits for it any more
 struct TimeAdvanced {};
 
 using Event = std::variant<ActionSubmitted, FreshnessChecked, WorkerJoined, HeartbeatReceived, WorkerLost,
-                           SlotsLimited,
-                           ToolchainReported, OutcomeReceived, OutputsPublished, PublicationFailed,
+                           SlotsLimited, ToolchainReported, OutcomeReceived, OutputsPublished, PublicationFailed,
                            ActionCancelled, TimeAdvanced>;
 
 // ---- commands

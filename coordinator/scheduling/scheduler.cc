@@ -18,6 +18,7 @@ std::vector<Command> Scheduler::handle(Timestamp now, const Event& event) {
 }
 
 std::optional<Timestamp> Scheduler::next_deadline() const { return state_->next_deadline(); }
+
 std::size_t Scheduler::usable_slots() const {
   std::size_t total = 0;
   for (const auto& [id, worker] : state_->fleet.workers()) total += worker.takes_actions() ? worker.slots : 0;

@@ -32,11 +32,9 @@ void put_step(ByteWriter& out, const GraphStep& step) {
   out.number(step.place.number);
   out.number(step.place.line);
   out.number(step.place.offset);
-  const StepLabels none;
-  const StepLabels& labels = step.labels ? *step.labels : none;
-  out.text(labels.id);
-  out.text(labels.group);
-  out.text(labels.local_reason);
+  out.text(step.labels().id);
+  out.text(step.labels().group);
+  out.text(step.labels().local_reason);
   put(out, step.inputs);
   put(out, step.outputs);
   out.ascending(step.before);

@@ -111,7 +111,7 @@ void GraphWalk::run_here(std::uint32_t at) {
     return finish(at);
   }
   if (step.stays_local) {  // the farm has counted the others
-    reporting::log_local(log_, {action.cwd, action.argv, step.labels->local_reason});
+    reporting::log_local(log_, {action.cwd, action.argv, step.labels().local_reason});
   }
   ProcessRequest request;
   request.program = action.program;

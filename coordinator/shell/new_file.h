@@ -1,4 +1,4 @@
-// A text file that is written piece by piece and appears when it is whole.
+// A file that is written piece by piece and appears when it is whole.
 #pragma once
 
 #include <functional>

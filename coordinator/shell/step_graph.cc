@@ -96,7 +96,7 @@ Result<void> StepGraph::link() {
   links.reserve(steps_.size());
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const auto& step = steps_[i];
-    links.push_back({step.labels ? std::string_view(step.labels->id) : std::string_view(), step.inputs, step.outputs, after_[i]});
+    links.push_back({step.labels().id, step.inputs, step.outputs, after_[i]});
   }
   const auto order = manifest::order_of(links);
   if (!order) return tl::unexpected(order.error());
@@ -104,7 +104,7 @@ Result<void> StepGraph::link() {
   std::unordered_map<std::string_view, std::uint32_t> makers, ids;
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     for (const auto& output : steps_[i].outputs) makers[output] = i;
-    if (const auto& labels = steps_[i].labels; labels && !labels->id.empty()) ids[labels->id] = i;
+    if (const auto& id = steps_[i].labels().id; !id.empty()) ids[id] = i;
   }
   for (std::uint32_t i = 0; i < steps_.size(); ++i) {
     auto& before = steps_[i].before;
@@ -148,7 +148,7 @@ Result<void> StepGraph::select(const std::vector<std::string>& targets) {
     const auto path = absolute_path(target, std::filesystem::current_path().string());
     bool is_known = false;
     for (auto& step : steps_) {
-      const bool is_meant = (step.labels && (step.labels->id == target || step.labels->group == target)) ||
+      const bool is_meant = step.labels().id == target || step.labels().group == target ||
                             std::find(step.outputs.begin(), step.outputs.end(), path) != step.outputs.end();
       if (is_meant) step.state = StepState::kWaiting;
       is_known = is_known || is_meant;

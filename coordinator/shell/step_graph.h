@@ -34,7 +34,7 @@ struct StepLabels {
 
 // Kept small: there may be a hundred thousand.
 struct GraphStep {
-  std::unique_ptr<StepLabels> labels;  // null: all are empty
+  std::unique_ptr<StepLabels> own_labels;  // null: all are empty
   manifest::RecordPlace place;
   std::unique_ptr<manifest::Step> words;  // null until they are needed: two kilobytes each
   bool is_default = true;
@@ -49,8 +49,12 @@ struct GraphStep {
   std::vector<std::uint32_t> watched;
   double tail_seconds = 0;  // of the longest chain behind it
 
+  const StepLabels& labels() const {
+    static const StepLabels kNone;
+    return own_labels ? *own_labels : kNone;
+  }
   void set_labels(StepLabels given) {
-    if (given != StepLabels{}) labels = std::make_unique<StepLabels>(std::move(given));
+    if (given != StepLabels{}) own_labels = std::make_unique<StepLabels>(std::move(given));
   }
 };
 

@@ -34,19 +34,6 @@ std::vector<AttestedInput> as_set(std::vector<AttestedInput> inputs) {
   return inputs;
 }
 
-Digest digest_from(const json& hex) {
-  const auto read = digest_from_hex(hex.get_ref<const std::string&>());
-  if (!read) throw std::invalid_argument(read.error().message);
-  return *read;
-}
-
-// The value, which must be a list; where `length` is not 0, of that length.
-const json& list_in(const json& value, std::size_t length = 0) {
-  if (!value.is_array() || (length != 0 && value.size() != length))
-    throw std::invalid_argument("a list is none, or of another length");
-  return value;
-}
-
 AttestedOutput output_from(const json& value) {
   list_in(value, 6);
   const auto kind = whole_number<std::uint32_t>(value.at(1));

@@ -23,15 +23,16 @@ Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, Digest
   }
   const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
   if (!inputs) return tl::unexpected(inputs.error());
-  if (attempt.command.assembles_unlisted) {
-    const auto reader = hidden.first_in(inputs->read, digests);
-    if (!reader.empty())
-      return failure(ErrorCode::kRefused, reader + " has .incbin or .include, and what those read " +
-                                              attempt.action.argv[0] + " does not tell here");
-  }
+  const bool is_unlisted = attempt.command.assembles_unlisted;
   for (const auto& path : inputs->read) {
-    if (settled.contains(path) || lies_below_any(path, {attempt.folder})) continue;
-    if (const auto digest = digests.digest(path)) attestation.inputs.push_back({path, *digest});
+    const bool is_known = settled.contains(path) || lies_below_any(path, {attempt.folder});
+    if (is_known && !is_unlisted) continue;
+    const auto digest = digests.digest(path);
+    if (!digest) continue;
+    if (is_unlisted && hidden.are_in(path, *digest))
+      return failure(ErrorCode::kRefused, path + " has .incbin or .include, and what those read " +
+                                              attempt.action.argv[0] + " does not tell here");
+    if (!is_known) attestation.inputs.push_back({path, *digest});
   }
   for (const auto& path : inputs->missed) {
     if (!settled.contains(path) && !filesystem.stat(path)) attestation.inputs.push_back({path, Digest{}});

@@ -11,19 +11,14 @@ bool has_directive(const std::string& text) {
 
 }  // namespace
 
-std::string HiddenReads::first_in(const std::set<std::string>& paths, DigestCache& digests) {
-  for (const auto& path : paths) {
-    const auto digest = digests.digest(path);
-    if (!digest) continue;
-    if (known_.size() >= kMostKnown) known_.clear();
-    const auto [it, is_new] = known_.try_emplace(*digest);
-    if (is_new) {
-      const auto text = filesystem_.read(path);
-      it->second = !text || has_directive(*text);
-    }
-    if (it->second) return path;
+bool HiddenReads::are_in(const std::string& path, const Digest& digest) {
+  if (known_.size() >= kMostKnown) known_.clear();
+  const auto [it, is_new] = known_.try_emplace(digest);
+  if (is_new) {
+    const auto text = filesystem_.read(path);
+    it->second = !text || has_directive(*text);
   }
-  return {};
+  return it->second;
 }
 
 }  // namespace extfarm

@@ -2,7 +2,6 @@
 // .include, where the compiler does not tell.  Looks at text, runs nothing.
 #pragma once
 
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -14,9 +13,9 @@ namespace extfarm {
 class HiddenReads {
  public:
   explicit HiddenReads(const Filesystem& filesystem) : filesystem_(filesystem) {}
-  // The first of the files whose text has such a directive, perhaps in a
-  // comment; empty: none.  Each content is looked at once, by its digest.
-  std::string first_in(const std::set<std::string>& paths, DigestCache&);
+  // Whether the file's text has such a directive, perhaps in a comment.  Each
+  // content is looked at once, by its digest.
+  bool are_in(const std::string& path, const Digest&);
 
  private:
   const Filesystem& filesystem_;
