@@ -181,6 +181,31 @@ TEST(DigestCacheTest, ForgettingMeansReadingAgain) {
   EXPECT_EQ(cache.digest("/f"), digest_of("two"));
 }
 
+TEST(DigestCacheTest, OnlyWhatIsAskedForNowAndThenIsKeptOverManyThousandFiles) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  for (const char* name : {"/asked", "/once", "/forgotten"}) {
+    ASSERT_TRUE(disk.write_atomically(name, "one", 0644));
+    cache.digest(name);
+  }
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string other = "/" + std::to_string(i);
+    ASSERT_TRUE(disk.write_atomically(other, other, 0644));
+    cache.digest(other);
+    if (i % 1'000 == 0) cache.digest("/asked");
+    if (i != 20'000) continue;
+    cache.forget("/forgotten");  // it is among the older ones by now
+    disk.reads = 0;
+    cache.digest("/forgotten");
+    EXPECT_EQ(disk.reads, 1);
+  }
+  disk.reads = 0;
+  cache.digest("/asked");
+  EXPECT_EQ(disk.reads, 0);
+  cache.digest("/once");
+  EXPECT_EQ(disk.reads, 1);
+}
+
 TEST(DigestCacheTest, WhatIsNoReadableFileHasNoDigest) {
   CountingFilesystem disk;
   DigestCache cache(disk);
