@@ -11,9 +11,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launcher/door_client.h"
+#include "launcher/ninja.h"
 #include "launcher/search_path.h"
 
 namespace {
@@ -69,15 +71,16 @@ void count_depth() {
   ::setenv(kDepth, std::to_string(depth).c_str(), 1);
 }
 
-// ninja with -jN first, so that a -j of the caller's own counts more.
-[[noreturn]] void become_ninja(char** argv, const std::string& socket_path) {
-  const auto jobs = extfarm::ask_jobs(socket_path);
-  if (!jobs) become(argv);
-  std::string option = "-j" + std::to_string(*jobs);
-  std::vector<char*> words{argv[0], option.data()};
-  for (char** word = argv + 1; *word != nullptr; ++word) words.push_back(*word);
-  words.push_back(nullptr);
-  become(words.data());
+[[noreturn]] void become_ninja(char** argv, const std::string& search_path, const std::string& socket_path) {
+  const auto program = extfarm::find_program(search_path, argv[0]);
+  if (!program) become(argv);
+  std::vector<std::string> words;
+  for (char** word = argv; *word != nullptr; ++word) words.emplace_back(*word);
+  words = extfarm::words_for_ninja(*program, std::move(words), socket_path);
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  become(pointers.data());
 }
 
 bool is_question(char** words) {  // about ninja itself; others wait for the answer
@@ -117,7 +120,7 @@ int main(int argc, char** argv) {
   if (socket_path.empty() || !variable("EXTFARM_DISABLE").empty()) become(command);
   if (command == argv && std::strcmp(*command, "ninja") == 0) {
     if (is_question(command)) become(command);
-    become_ninja(command, socket_path);
+    become_ninja(command, path, socket_path);
   }
   if (extfarm::real_name(path, *command) == "ccache") become_cache(command);
 

@@ -33,6 +33,7 @@ class JobsForCommand {
   // The command must have these, under the same numbers.
   std::vector<int> descriptors() const { return tokens_->descriptors(); }
   std::string makeflags(const std::string& inherited) const { return tokens_->makeflags(inherited, most_jobs_); }
+  std::string token_path() const { return tokens_->path(); }
   // As many tokens as there are local steps, and one more for each step that
   // waits at the farm, while workers have slots for it.  So what does not wait
   // is never more than the local steps, however large the farm is.

@@ -50,6 +50,12 @@ std::string Jobserver::makeflags(const std::string& inherited, std::size_t most_
          std::to_string(read_end_.get()) + "," + std::to_string(write_end_.get()) + flags.substr(end);
 }
 
+// Opening a descriptor of /proc opens what it stands for once more, the way it is
+// asked for, whichever end it is.
+std::string Jobserver::path() const {
+  return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(read_end_.get());
+}
+
 void Jobserver::allow(std::size_t jobs) {
   allowed_tokens_ = std::max<std::size_t>(jobs, 1) - 1;
   // Far fewer than a pipe holds: a write does not wait.

@@ -22,6 +22,9 @@ class Jobserver {
   std::vector<int> descriptors() const { return {read_end_.get(), write_end_.get()}; }
   // `inherited` (a MAKEFLAGS) with this jobserver in place of the one it names.
   std::string makeflags(const std::string& inherited, std::size_t most_jobs) const;
+  // Where a client that has not inherited the descriptors opens the pipe, for
+  // either direction; ninja knows no other way.
+  std::string path() const;
   // At least 1: that many jobs may be under way from now on, with the one that
   // needs no token.  A token is only taken back when its holder has returned it.
   void allow(std::size_t jobs);

@@ -58,12 +58,15 @@ std::vector<std::pair<std::string, std::string>> environment_for_command(const s
       continue;
     }
     if (name == "PATH" && !first_on_path.empty()) continue;
-    if (name == "MAKEFLAGS" && jobs != nullptr) continue;
+    if ((name == "MAKEFLAGS" && jobs != nullptr) || name == "EXTFARM_TOKENS") continue;
     out.emplace_back(name, value);
   }
   out.emplace_back("EXTFARM_SOCKET", socket);
   if (!first_on_path.empty()) out.emplace_back("PATH", first_on_path + ":" + search_path());
-  if (jobs != nullptr) out.emplace_back("MAKEFLAGS", jobs->makeflags(inherited_makeflags()));
+  if (jobs != nullptr) {
+    out.emplace_back("MAKEFLAGS", jobs->makeflags(inherited_makeflags()));
+    out.emplace_back("EXTFARM_TOKENS", jobs->token_path());
+  }
   // What a front end runs itself keeps to the same number.
   if (options.local_slots > 0) out.emplace_back("EXTFARM_JOBS", std::to_string(options.local_slots));
   if (options.quiet) out.emplace_back("EXTFARM_QUIET", "1");

@@ -11,6 +11,9 @@ from held_steps import LAUNCHER, LOCAL_SLOTS, HeldSteps, objects, sources
 from hosts import wait_until
 
 
+FOLLOWING_NINJA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "following_ninja.py")
+
+
 class Make(HeldSteps):
     MAKEFILE = "all: %s\n%%.o: %%.c\n\t$(CC) -c $< -o $@\n"
 
@@ -77,6 +80,28 @@ class Ninja(HeldSteps):
         wait_until(lambda: self.launchers(build) == 16 + 2 * LOCAL_SLOTS, "two more steps that wait", 20)
         self.finish(build)
         self.assertEqual(contents(self.folder, ".o"), expected)
+
+    def test_one_that_follows_a_jobserver_is_given_this_one(self):
+        text = f"cc = {LAUNCHER} {self.compiler}\n" + self.FILES["build.ninja"]
+        self.lay_out({"build.ninja": text.replace(LAUNCHER + " ", ""), **sources(40)})
+        expected = self.expect("/usr/bin/ninja", "-j8")
+        tools = self.home("new")
+        os.symlink(os.environ.get("EXTFARM_TEST_NINJA", FOLLOWING_NINJA), os.path.join(tools, "ninja"))
+        # Python closes what it was not asked to hand on, so only the path of the pipe is left; make 4.3 refuses such a path.
+        makefile = "all:\n\t@echo from make\n"
+        self.lay_out({"build.ninja": text + "rule make\n command = make >$out\nbuild said: make\n", "Makefile": makefile,
+                      "start.py": "import subprocess, sys\nsys.exit(subprocess.run(['ninja']).returncode)\n", **sources(40)})
+        self.start_remote("one", slots=8)
+        build = self.start_run("/usr/bin/python3", "start.py", PATH=tools + ":" + os.environ["PATH"])
+        wait_until(lambda: len(self.asleep()) >= 8 + LOCAL_SLOTS, f"10 compiles at once: {self.log('build')}", 20)
+        self.assertLessEqual(self.launchers(build), 8 + 2 * LOCAL_SLOTS)
+        self.start_remote("two", slots=8)
+        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, f"18 compiles at once: {self.log('build')}", 20)
+        self.assertLessEqual(self.launchers(build), 16 + 2 * LOCAL_SLOTS)
+        self.finish(build)
+        self.assertEqual(contents(self.folder, ".o"), expected)
+        with open(os.path.join(self.folder, "said"), encoding="utf-8") as said:
+            self.assertEqual(said.read(), "from make\n")
 
     def test_meson_finds_that_ninja(self):
         names = ", ".join(f"'s{i}.c'" for i in range(24))
