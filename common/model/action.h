@@ -35,6 +35,7 @@ struct Action {
   std::vector<std::string> outputs;     // absolute; those known beforehand
   std::vector<std::string> view_roots;  // absolute folders the command may write below
   std::vector<PinnedInput> pinned;
+  std::vector<std::string> changed;  // inputs of the last result that are other ones now
   ToolchainSpec toolchain;
   Digest toolchain_digest;
 };

@@ -36,7 +36,7 @@ void fields(V& v, std::pair<std::string, std::string>& x) {
 template <class V>
 void fields(V& v, Action& x) {
   v(x.id, x.kind, x.group, x.argv, x.program, x.environment, x.cwd, x.stdin_bytes, x.inputs, x.outputs,
-    x.view_roots, x.pinned, x.toolchain, x.toolchain_digest);
+    x.view_roots, x.pinned, x.changed, x.toolchain, x.toolchain_digest);
 }
 template <class V>
 void fields(V& v, AttestedInput& x) {
@@ -113,7 +113,7 @@ void fields(V& v, NeedInput& x) {
 constexpr auto last_of(ActionKind) { return ActionKind::kOther; }
 constexpr auto last_of(OutputKind) { return OutputKind::kRemoved; }
 constexpr auto last_of(LeasePhase) { return LeasePhase::kFinished; }
-constexpr auto last_of(OutcomeClass) { return OutcomeClass::kRefused; }
+constexpr auto last_of(OutcomeClass) { return OutcomeClass::kFailedUnlisted; }
 
 class Writer {
  public:

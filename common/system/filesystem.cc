@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -120,23 +121,53 @@ bool is_on_network(const std::string& folder) {
   return false;
 }
 
+Result<std::int64_t> clock_skew_ns(const std::string& folder) {
+  constexpr std::int64_t kClocksKeptRight = 500'000'000;
+  std::string path = folder + "/.extfarm-clock-XXXXXX";
+  const std::int64_t before = realtime_ns();
+  const int fd = ::mkstemp(path.data());
+  struct stat st {};
+  const bool is_made = fd >= 0 && ::fstat(fd, &st) == 0;
+  const int error = errno;
+  if (fd >= 0) {
+    ::close(fd);
+    ::unlink(path.c_str());
+  }
+  if (!is_made) return failure(ErrorCode::kIo, "cannot make a file in " + folder + ": " + std::strerror(error));
+  const std::int64_t skew = nanoseconds(st.st_mtim) - before;
+  return std::abs(skew) < kClocksKeptRight ? 0 : skew;
+}
+
 std::optional<Digest> DigestCache::digest(const std::string& path) {
   const auto stamp = filesystem_.stat(path);
   if (!stamp || !stamp->is_regular) return std::nullopt;
-  if (const auto* known = find(path); known != nullptr && known->stamp == *stamp) return known->digest;
+  const auto* known = find(path);
+  if (known != nullptr && known->is_settled && known->stamp == *stamp) return known->digest;
   const auto content = filesystem_.read(path);
   if (!content) return std::nullopt;
-  const Digest digest = digest_of(*content);
-  if (is_settled(*stamp))
-    remember(path, *stamp, digest);
-  else
-    forget(path);
-  return digest;
+  Entry entry{*stamp, digest_of(*content), moment_, known != nullptr, is_settled(*stamp)};
+  if (known != nullptr && known->digest == entry.digest) {
+    entry.met = known->met;
+    entry.was_other = known->was_other;
+  }
+  keep(path, entry);
+  return entry.digest;
 }
 
 void DigestCache::remember(const std::string& path, const FileStamp& stamp, const Digest& digest) {
+  keep(path, {stamp, digest, moment_});
+}
+
+void DigestCache::keep(const std::string& path, const Entry& entry) {
   if (recent_.size() >= kMostRecent && !recent_.contains(path)) older_ = std::exchange(recent_, {});
-  recent_[path] = {stamp, digest};
+  recent_[path] = entry;
+}
+
+DigestCache::Met DigestCache::met_since(const std::string& path, Moment moment) const {
+  auto it = recent_.find(path);
+  if (it == recent_.end() && (it = older_.find(path)) == older_.end()) return Met::kNewFile;
+  if (it->second.met < moment) return Met::kBefore;
+  return it->second.was_other ? Met::kNewContent : Met::kNewFile;
 }
 
 // What is asked for stays.
@@ -145,7 +176,7 @@ const DigestCache::Entry* DigestCache::find(const std::string& path) {
   const auto it = older_.find(path);
   if (it == older_.end()) return nullptr;
   const Entry entry = it->second;
-  remember(path, entry.stamp, entry.digest);
+  keep(path, entry);
   return &recent_.find(path)->second;
 }
 

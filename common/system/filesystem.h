@@ -52,9 +52,16 @@ class PosixFilesystem : public Filesystem {
 // Whether `folder` lies on a filesystem that other hosts may write to; also when that cannot be told.
 bool is_on_network(const std::string& folder);
 
+// By how much the clock that stamps the files of `folder` is ahead of this host's
+// (another host's, on a network filesystem); 0 when it is less than clocks that
+// are kept right differ by.  Makes a file there for a moment.  Errors: kIo.
+Result<std::int64_t> clock_skew_ns(const std::string& folder);
+
 // Digests of files, read once for each (device, inode, size, mtime, ctime) as
 // long as they are asked for now and then: many thousand files later what
-// nobody has asked for again is forgotten.  Not thread-safe.
+// nobody has asked for again is forgotten.  Tells, too, whether a file became
+// another one meanwhile: by its content, since on some network filesystems the
+// inode's number changes without cause, and by no clock.  Not thread-safe.
 class DigestCache {
  public:
   explicit DigestCache(const Filesystem& filesystem) : filesystem_(filesystem) {}
@@ -65,17 +72,31 @@ class DigestCache {
   // Forgets what it knows of `path`, so that the next call reads it again.
   void forget(const std::string& path);
 
+  // A moment, for met_since().
+  using Moment = std::uint64_t;
+  Moment begin_moment() { return ++moment_; }
+  // When digest() first met the content that it saw last.
+  enum class Met { kBefore, kNewFile, kNewContent };
+  // kNewContent: since the moment, and before that other content was known.
+  // kNewFile: since the moment, and before that nothing was.
+  Met met_since(const std::string& path, Moment) const;
+
  private:
   struct Entry {
     FileStamp stamp;
     Digest digest;
+    Moment met = 0;
+    bool was_other = false;
+    bool is_settled = true;
   };
   using Entries = std::unordered_map<std::string, Entry>;
   static constexpr std::size_t kMostRecent = 16384;  // two times 2 MB; a large compile reads a few thousand files
   const Entry* find(const std::string& path);
+  void keep(const std::string& path, const Entry&);
 
   const Filesystem& filesystem_;
   Entries recent_, older_;
+  Moment moment_ = 0;
 };
 
 }  // namespace extfarm

@@ -13,6 +13,8 @@ BuildMemory::BuildMemory(const std::string& project_root, const Filesystem& file
     : records_(records),
       probe_(probe),
       search_folders_(runner),
+      filesystem_(filesystem),
+      project_root_(project_root),
       judge_(project_root, filesystem, digests) {}
 
 void BuildMemory::restore() {
@@ -26,6 +28,9 @@ void BuildMemory::restore() {
 
 void BuildMemory::begin_build() {
   restore();
+  const auto skew = clock_skew_ns(project_root_);
+  const auto root = filesystem_.stat(project_root_);
+  if (skew && root) judge_.set_clock_skew(root->device, *skew);
   build_ = records_.begin_build();
   fresh_.clear();
 }

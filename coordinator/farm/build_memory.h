@@ -45,6 +45,9 @@ class BuildMemory {
   // (realtime): before its command ran.
   freshness::Recorded record(const Action&, const records::Identity&, const Attestation&, const std::string& stdout_bytes,
               const std::string& stderr_bytes, std::int64_t started_ns);
+  // An input that was written while the command ran, which runs again in the next
+  // build; empty: there is none.
+  std::string written_meanwhile(const freshness::Recorded& recorded) const { return judge_.written_meanwhile(recorded); }
   void forget(const Attestation&);
   // Others may have written.
   void look_again() { judge_.look_again(); }
@@ -69,6 +72,8 @@ class BuildMemory {
   records::Records& records_;
   ToolchainProbe& probe_;
   SearchFolderProbe search_folders_;
+  const Filesystem& filesystem_;
+  std::string project_root_;
   freshness::Judge judge_;
   std::int64_t build_ = 0;
   std::vector<records::Identity> fresh_;

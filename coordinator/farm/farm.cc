@@ -271,11 +271,16 @@ void Farm::handle_report(WorkerId from, protocol::Report report) {
     it->second.has_report = true;
     it->second.report = std::move(report);
     if (!is_waited_for(it->second.report)) {
-      if (event.outcome == OutcomeClass::kInputsDiffer) ++parts_.log.inputs_differ;
+      if (event.outcome == OutcomeClass::kInputsDiffer) reject(from, event.reason);
       log_attempt(event.lease, it->second, name_of(event.outcome), false, 0);
     }
   }
   tell(event);
+}
+
+void Farm::reject(WorkerId worker, const std::string& reason) {
+  ++parts_.log.inputs_differ;
+  warn_once("a result of worker " + parts_.directory.find(worker)->name + " was rejected: " + reason);
 }
 
 void Farm::handle_need(WorkerId from, const protocol::NeedInput& need) {
@@ -303,9 +308,7 @@ void Farm::end_publications() {
     const auto& outcome = attempt.report.outcome;
     if (end.failure) {
       if (*end.failure == OutcomeClass::kInputsDiffer) {
-        ++parts_.log.inputs_differ;
-        const auto* worker = parts_.directory.find(attempt.worker);
-        warn_once("a result of worker " + worker->name + " was rejected: " + end.reason);
+        reject(attempt.worker, end.reason);
       }
       log_attempt(end.lease, attempt, name_of(*end.failure), false, 0);
       tell(scheduling::PublicationFailed{end.lease, *end.failure, end.reason});
@@ -318,6 +321,10 @@ void Farm::end_publications() {
       const auto recorded =
           parts_.memory.record(entry.action, identity_of(attempt.action), outcome.attestation, outcome.stdout_bytes,
                                outcome.stderr_bytes, attempt.sent_realtime_ns);
+      if (const auto written = parts_.memory.written_meanwhile(recorded); !written.empty()) {
+        ++parts_.log.inputs_changed;
+        warn_once(written + " was written while a command that reads it ran; that runs again in the next build");
+      }
       parts_.earlier.keep(recorded, seconds(outcome.run_time));
     } else {
       parts_.memory.forget(outcome.attestation);

@@ -117,6 +117,7 @@ class Farm {
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
   void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);
   void handle_report(WorkerId, protocol::Report);
+  void reject(WorkerId, const std::string& reason);  // what it made is not what would be made here
   void handle_need(WorkerId, const protocol::NeedInput&);
   void end_publications();
   void tell(const scheduling::Event&);

@@ -55,6 +55,7 @@ void Farm::check_freshness(ActionId id) {
   Entry& entry = entries_.at(id);
   const Digest& identity = identity_of(id);
   auto judgement = parts_.memory.judge(entry.action, identity);
+  entry.action.changed = judgement.verdict.changed;
   if (force_) judgement.verdict = {false, "--force was given"};
   if (entry.action.kind == ActionKind::kOther) judgement.verdict = {false, "what such a program reads is not known"};
   if (judgement.verdict.fresh)

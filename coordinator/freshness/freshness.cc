@@ -78,6 +78,15 @@ std::string Judge::reason_in_inputs(const Action& action, const Recorded& record
   return {};
 }
 
+std::vector<std::string> Judge::changed_inputs(const Recorded& recorded) {
+  std::vector<std::string> out;
+  for (const VersionId id : recorded.inputs) {
+    const auto state = versions_.state(id);
+    if (state != FileVersions::State::kSame && state != FileVersions::State::kGone) out.emplace_back(versions_.path(id));
+  }
+  return out;
+}
+
 const IncludeLines& Judge::includes_of(const Action& action, VersionId id) {
   const std::string path(versions_.path(id));
   const auto read = [&](IncludeLines& out) -> const IncludeLines& {
@@ -158,12 +167,12 @@ std::string Judge::reason_in_outputs(const Recorded& recorded) {
 Verdict Judge::judge(const Action& action, const Digest& fingerprint, const Recorded* recorded,
                      const std::function<std::string()>& difference) {
   if (recorded == nullptr) return {false, "it was never built"};
-  if (recorded->fingerprint != fingerprint) return {false, difference()};
+  if (recorded->fingerprint != fingerprint) return {false, difference(), changed_inputs(*recorded)};
   auto reason = reason_in_inputs(action, *recorded);
   if (reason.empty()) reason = reason_in_search(action, *recorded);
   if (reason.empty()) reason = reason_in_outputs(*recorded);
-  if (!reason.empty()) return {false, std::move(reason)};
-  return {true, "up to date"};
+  if (reason.empty()) return {true, "up to date"};
+  return {false, std::move(reason), changed_inputs(*recorded)};
 }
 
 bool Judge::watch(const Action& action, const Recorded& recorded, WatchList& list,
@@ -209,9 +218,9 @@ void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
 
 // A digest is taken after the command has read the file: one that was written
 // in between may have had other bytes when it was read.
-bool Judge::was_written_since(const std::string& path, std::int64_t started_ns) {
-  const auto stamp = filesystem_.stat(path);
-  return stamp && std::max(stamp->mtime_ns, stamp->ctime_ns) >= started_ns;
+bool Judge::was_written_since(const FileStamp& stamp, std::int64_t started_ns) const {
+  const auto skew_ns = stamp.device == skew_device_ ? skew_ns_ : 0;
+  return std::max(stamp.mtime_ns, stamp.ctime_ns) >= started_ns + skew_ns;
 }
 
 Recorded Judge::witness(const Action& action, const Digest& fingerprint, const Attestation& attestation,
@@ -223,7 +232,9 @@ Recorded Judge::witness(const Action& action, const Digest& fingerprint, const A
     });
   };
   for (auto& input : known.inputs) {
-    if (!is_pinned(input) && was_written_since(input.path, started_ns)) input.digest = kNobodyKnows;
+    if (is_pinned(input)) continue;
+    const auto stamp = filesystem_.stat(input.path);
+    if (stamp && was_written_since(*stamp, started_ns)) input.digest = kNobodyKnows;
   }
   return as_attested(action, fingerprint, known, search_folders, started_ns);
 }
@@ -250,7 +261,7 @@ Recorded Judge::as_attested(const Action& action, const Digest& fingerprint, con
       const auto path = earlier.path();
       const auto stamp = filesystem_.stat(path);
       // It may have come after the command had looked: then the next build shall look again.
-      if (stamp && stamp->ctime_ns >= started_ns && !is_accounted_for(path, out)) continue;
+      if (stamp && was_written_since(*stamp, started_ns) && !is_accounted_for(path, out)) continue;
       out.bystanders.push_back(path_hash(path));
     }
   }
@@ -269,6 +280,13 @@ bool Judge::would_repeat(const Action& action, const Digest& fingerprint, const 
   Recorded then = as_attested(action, fingerprint, result, search_folders, kBeforeAllFiles);
   then.bystanders = bystanders;
   return reason_in_inputs(action, then).empty() && reason_in_search(action, then).empty();
+}
+
+std::string Judge::written_meanwhile(const Recorded& recorded) const {
+  for (const VersionId id : recorded.inputs) {
+    if (versions_.digest(id) == kNobodyKnows) return shown(versions_.path(id));
+  }
+  return {};
 }
 
 void Judge::look_again() {

@@ -19,6 +19,7 @@ namespace extfarm::freshness {
 struct Verdict {
   bool fresh = false;
   std::string reason;  // "up to date", "it was never built", "include/x.h changed", …
+  std::vector<std::string> changed = {};  // recorded inputs that are other ones now, or there at last, when it must run
 };
 
 class Judge {
@@ -45,6 +46,10 @@ class Judge {
   // next judgement.
   Recorded witness(const Action&, const Digest& fingerprint, const Attestation&,
                    const std::vector<std::string>& search_folders, std::int64_t started_ns);
+  // An input left in witness() for the next judgement; empty: there is none.
+  std::string written_meanwhile(const Recorded&) const;
+  // Files of `device` are stamped by a clock that is ahead of this host's.
+  void set_clock_skew(std::uint64_t device, std::int64_t skew_ns) { skew_device_ = device, skew_ns_ = skew_ns; }
   // Others may have written, anywhere.
   void look_again();
   // This file was written.
@@ -57,6 +62,7 @@ class Judge {
 
  private:
   std::string reason_in_inputs(const Action&, const Recorded&);
+  std::vector<std::string> changed_inputs(const Recorded&);
   std::string reason_in_search(const Action&, const Recorded&);
   std::string reason_in_outputs(const Recorded&);
   // Whether one of the files that were read looks up this name and would meet this file.
@@ -64,7 +70,7 @@ class Judge {
   const IncludeLines& includes_of(const Action&, VersionId);
   Recorded as_attested(const Action&, const Digest& fingerprint, const Attestation&,
                        const std::vector<std::string>& search_folders, std::int64_t started_ns);
-  bool was_written_since(const std::string& path, std::int64_t started_ns);
+  bool was_written_since(const FileStamp& stamp, std::int64_t started_ns) const;
   void add_unanswered_questions(const Action&, Recorded&);
   bool is_accounted_for(const std::string& path, const Recorded&) const;
 
@@ -72,6 +78,8 @@ class Judge {
   FileVersions versions_;
   SearchOrder searches_;
   const Filesystem& filesystem_;
+  std::uint64_t skew_device_ = 0;
+  std::int64_t skew_ns_ = 0;
   std::unordered_map<VersionId, IncludeLines> includes_;         // of headers
   std::pair<VersionId, IncludeLines> includes_of_source_{0, {}};  // of the last one: its own action alone asks
 };

@@ -75,6 +75,7 @@ struct BuildLog {
   std::uint64_t total = 0, fresh = 0, restored = 0, on_workers = 0, passed_through = 0, failed = 0, retried = 0,
                 backups = 0;
   std::uint64_t inputs_differ = 0, toolchain_differs = 0;
+  std::uint64_t inputs_changed = 0;  // results of commands while which an input was written; published, and made again next time
   std::uint64_t bytes_returned = 0;
   double coordinator_cpu_seconds = 0;
   std::vector<double> dispatch_ms;  // ready to sent, one per dispatch

@@ -60,6 +60,7 @@ std::string last_build_json(const BuildLog& log) {
   out["bytes_returned"] = log.bytes_returned;
   out["dispatch_ms"] = {{"p50", figures.dispatch_p50_ms}, {"p99", figures.dispatch_p99_ms}};
   out["rejected"] = {{"inputs_differ", log.inputs_differ}, {"toolchain_differs", log.toolchain_differs}};
+  out["inputs_changed"] = log.inputs_changed;
   out["workers"] = ordered_json::array();
   for (const auto& worker : log.workers) {
     out["workers"].push_back({{"id", worker.id},

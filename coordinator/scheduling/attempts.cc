@@ -171,11 +171,7 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
   const bool differs_here = state != nullptr && state->is_local;
   if (++trouble.inputs_differ_count >= policy.inputs_differ_attempts) trouble.only_local = true;
   if (runs_elsewhere(action, ended)) return;
-  bool has_candidate = false;
-  for (const auto& [candidate, standing] : toolchains[action.toolchain].pool.standings()) {
-    has_candidate = has_candidate || is_capable(&trouble, standing);
-  }
-  if (differs_here || (trouble.only_local && !has_candidate)) {
+  if (differs_here || !may_be_taken(id, action)) {
     return answer(id, Answer::kRunLocally, {}, "workers saw other inputs than this host: " + reason);
   }
   retry(id, action);

@@ -201,13 +201,16 @@ void Scheduler::State::on(const OutcomeReceived& e) {
   if (action.phase == Phase::kPublishing) return;  // said again while its outputs are fetched
   fleet.find(e.worker)->last_outcome = now;
   end_lease(e.lease);
-  if (e.outcome == OutcomeClass::kSucceeded || e.outcome == OutcomeClass::kCommandFailed) {
+  const WorkerState* worker = fleet.find(e.worker);
+  const bool fails_here = e.outcome == OutcomeClass::kFailedUnlisted && worker != nullptr && worker->is_local;
+  const auto outcome = fails_here ? OutcomeClass::kCommandFailed : e.outcome;
+  if (outcome == OutcomeClass::kSucceeded || outcome == OutcomeClass::kCommandFailed) {
     if (runs_elsewhere(action, e.lease)) {
       learn_lower_bound(at(action.lease));
       revoke(at(action.lease).worker, action.lease);
       end_lease(action.lease);
     }
-    action.outcome = e.outcome;
+    action.outcome = outcome;
     learn_from(lease, action, e);
     action.lease = e.lease;
     set_phase(id, action, Phase::kPublishing);
@@ -224,6 +227,12 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       refresh(e.worker);
       troubles[id].last_failure = e.reason;
       break;
+    case OutcomeClass::kFailedUnlisted:
+      troubles[id].only_local = true;
+      troubles[id].last_failure = e.reason;
+      if (runs_elsewhere(action, e.lease)) return;
+      if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, e.reason);
+      return retry(id, action);
     case OutcomeClass::kRefused:
       suspect(id, lease);
       troubles[id].excluded.insert(e.worker);

@@ -186,10 +186,12 @@ OutcomeClass World::draw_outcome(const Machine& machine, const Life& life, const
   if (dice_.happens(trouble_)) {
     constexpr OutcomeClass kTroubles[] = {OutcomeClass::kInfrastructure, OutcomeClass::kInputsDiffer,
                                           OutcomeClass::kOutOfMemory, OutcomeClass::kToolchainDiffers,
-                                          OutcomeClass::kRefused};
-    return kTroubles[dice_.below(5)];
+                                          OutcomeClass::kRefused, OutcomeClass::kFailedUnlisted};
+    const auto trouble = kTroubles[dice_.below(6)];
+    if (trouble != OutcomeClass::kFailedUnlisted || !machine.is_local) return trouble;  // there it is the user's error
   }
-  return action.fails_to_compile ? OutcomeClass::kCommandFailed : OutcomeClass::kSucceeded;
+  if (!action.fails_to_compile) return OutcomeClass::kSucceeded;
+  return !calm_ && dice_.happens(0.5) ? OutcomeClass::kFailedUnlisted : OutcomeClass::kCommandFailed;
 }
 
 void World::send_heartbeat(std::size_t index, Life& life, const session::SendHeartbeat& beat) {

@@ -1,25 +1,50 @@
 #include "worker/execution/attempt.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
+#include "common/system/clock.h"
 #include "worker/execution/trust.h"
 #include "worker/execution/verdict_on_exit.h"
 
 namespace extfarm {
 namespace {
 
-// Errors: kIo when what was read is not known, kRefused when it cannot be.
+// A digest is taken after the command has read the file.  Where the file became
+// another one meanwhile (edited; or this host's mount saw late that it had been)
+// nobody knows which of the two was read.  What was never seen before is trusted
+// below the view's roots, for there the submitting host sees an edit itself.
+bool may_have_changed(const Attempt& attempt, const std::string& path, const Filesystem& filesystem,
+                      const DigestCache& digests) {
+  switch (digests.met_since(path, attempt.launched)) {
+    case DigestCache::Met::kBefore: return false;
+    case DigestCache::Met::kNewContent: return true;
+    case DigestCache::Met::kNewFile: break;
+  }
+  if (lies_below_any(path, attempt.action.view_roots)) return false;
+  const auto stamp = filesystem.stat(path);
+  return stamp && std::max(stamp->mtime_ns, stamp->ctime_ns) >= attempt.launched_realtime_ns;
+}
+
+tl::unexpected<Error> changed_meanwhile(const std::string& path) {
+  return failure(ErrorCode::kUnavailable, path + " changed on that host while the command ran");
+}
+
+// Errors: kIo when what was read is not known, kRefused when it cannot be, kNotFound when a command that failed has not
+// said it, kUnavailable when it was not the same all the time.
 Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests, HiddenReads& hidden,
                     Attestation& attestation) {
   std::set<std::string> settled = attempt.supplied;  // their digests were checked when they came
   for (const auto& output : attempt.outputs) settled.insert(output.attested.path);
   if (attempt.exit.exit_code != 0) {
-    // It lists nothing; but that a source was not here must not pass for the user's error.
+    // That a source was not here must not pass for the user's error.
     for (const auto& path : attempt.action.inputs) {
-      if (!settled.contains(path)) attestation.inputs.push_back({path, digests.digest(path).value_or(Digest{})});
+      if (!settled.contains(path) && !digests.digest(path)) attestation.inputs.push_back({path, Digest{}});
     }
-    return {};
+    if (!has_own_list(attempt.action, attempt.command, attempt.outputs, filesystem)) {
+      return failure(ErrorCode::kNotFound, "it failed on a worker, and did not tell what it had read there");
+    }
   }
   const auto inputs = list_inputs(attempt.action, attempt.command, attempt.outputs, attempt.listing, filesystem);
   if (!inputs) return tl::unexpected(inputs.error());
@@ -32,7 +57,9 @@ Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, Digest
     if (is_unlisted && hidden.are_in(path, *digest))
       return failure(ErrorCode::kRefused, path + " has .incbin or .include, and what those read " +
                                               attempt.action.argv[0] + " does not tell here");
-    if (!is_known) attestation.inputs.push_back({path, *digest});
+    if (is_known) continue;
+    attestation.inputs.push_back({path, *digest});
+    if (may_have_changed(attempt, path, filesystem, digests)) return changed_meanwhile(path);
   }
   for (const auto& path : inputs->missed) {
     if (!settled.contains(path) && !filesystem.stat(path)) attestation.inputs.push_back({path, Digest{}});
@@ -40,7 +67,24 @@ Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, Digest
   return {};
 }
 
+OutcomeClass class_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRefused: return OutcomeClass::kRefused;
+    case ErrorCode::kNotFound: return OutcomeClass::kFailedUnlisted;
+    case ErrorCode::kUnavailable: return OutcomeClass::kInputsDiffer;
+    default: return OutcomeClass::kInfrastructure;
+  }
+}
+
 }  // namespace
+
+void look_at_inputs(Attempt& attempt, DigestCache& digests) {
+  for (const auto* paths : {&attempt.action.inputs, &attempt.action.changed}) {
+    for (const auto& path : *paths) digests.digest(path);
+  }
+  attempt.launched = digests.begin_moment();
+  attempt.launched_realtime_ns = realtime_ns();
+}
 
 Result<void> collect(Attempt& attempt) {
   if (attempt.view) {
@@ -72,8 +116,7 @@ Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestC
   outcome.stderr_bytes = exit.stderr_bytes;
   outcome.outcome_class = verdict_on(exit).outcome_class;
   if (const auto attested = attest(attempt, filesystem, digests, hidden, outcome.attestation); !attested) {
-    const bool is_refused = attested.error().code == ErrorCode::kRefused;
-    outcome.outcome_class = is_refused ? OutcomeClass::kRefused : OutcomeClass::kInfrastructure;
+    outcome.outcome_class = class_of(attested.error().code);
     outcome.reason = attested.error().message;
   }
   for (const auto& output : attempt.outputs) outcome.attestation.outputs.push_back(output.attested);

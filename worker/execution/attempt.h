@@ -36,10 +36,15 @@ struct Attempt {
   std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
   std::set<std::string> asked;
   Timestamp started;
+  DigestCache::Moment launched = 0;
+  std::int64_t launched_realtime_ns = 0;
   std::vector<RedirectedOutput> redirected;  // direct mode only
   std::optional<std::string> listing;        // what the listing run printed
 };
 
+// Before the command's start: looks at what it is likely to read, so that it is
+// known afterwards whether that stayed as it was.
+void look_at_inputs(Attempt&, DigestCache&);
 // After the command's end: finds what it wrote.  Errors: kIo.
 Result<void> collect(Attempt&);
 // After collect(): how it ended, what it read and what it wrote.

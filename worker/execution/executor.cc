@@ -228,6 +228,7 @@ void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
       return fail(key, attempt, OutcomeClass::kRefused, redirected.error().message + " (" + mode_reason + ")");
     attempt.redirected = std::move(*redirected);
   }
+  look_at_inputs(attempt, digests);
   run(key, attempt, attempt.command.argv);
   if (attempt.state != State::kFinished) attempt.state = State::kRunning;
 }

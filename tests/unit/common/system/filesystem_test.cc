@@ -170,6 +170,52 @@ TEST(DigestCacheTest, AStampYoungerThanTheClocksTickIsNotBelieved) {
   EXPECT_EQ(cache.digest("/f"), digest_of("two"));
 }
 
+TEST(DigestCacheTest, TellsSinceWhenAFileHasItsContent) {
+  using Met = DigestCache::Met;
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  auto moment = cache.begin_moment();
+  cache.digest("/f");
+  EXPECT_EQ(cache.met_since("/f", moment), Met::kNewFile);
+  EXPECT_EQ(cache.met_since("/never asked for", moment), Met::kNewFile);
+  moment = cache.begin_moment();
+  EXPECT_EQ(cache.met_since("/f", moment), Met::kBefore);
+  ++disk.files["/f"].stamp.inode;  // as a network filesystem does for nothing
+  cache.digest("/f");
+  EXPECT_EQ(cache.met_since("/f", moment), Met::kBefore);
+  const auto earlier = moment;
+  moment = cache.begin_moment();
+  ASSERT_TRUE(disk.write_atomically("/f", "two", 0644));
+  cache.digest("/f");
+  EXPECT_EQ(cache.met_since("/f", moment), Met::kNewContent);
+  EXPECT_EQ(cache.met_since("/f", earlier), Met::kNewContent);
+  EXPECT_EQ(cache.met_since("/f", cache.begin_moment()), Met::kBefore);
+}
+
+TEST(DigestCacheTest, TellsItOfFilesYoungerThanTheClocksTickToo) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  disk.files["/f"].stamp.mtime_ns = realtime_ns() + 3'600'000'000'000;  // by the clock of another host
+  cache.digest("/f");
+  const auto moment = cache.begin_moment();
+  cache.digest("/f");
+  EXPECT_EQ(cache.met_since("/f", moment), DigestCache::Met::kBefore);
+  disk.files["/f"].content = "two";
+  cache.digest("/f");
+  EXPECT_EQ(cache.met_since("/f", moment), DigestCache::Met::kNewContent);
+}
+
+TEST(ClockSkew, IsNoneOnThisHostsOwnDiskAndLeavesNothing) {
+  char name[] = "/tmp/extfarm-skew-XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  EXPECT_EQ(clock_skew_ns(folder).value(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove(folder);
+  EXPECT_EQ(clock_skew_ns(folder).error().code, ErrorCode::kIo);
+}
+
 TEST(DigestCacheTest, ForgettingMeansReadingAgain) {
   CountingFilesystem disk;
   DigestCache cache(disk);

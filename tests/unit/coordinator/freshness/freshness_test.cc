@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -130,6 +131,36 @@ TEST_F(FreshnessTest, AnInputWrittenSinceTheCommandStartedHasChangedUnlessThisBu
   action_.pinned = {{root_ + "/a.h", digest_of("header")}};
   recorded_ = judge_->witness(action_, fingerprint_of(action_), attestation, {}, 0);
   EXPECT_EQ(reason(), "up to date");
+}
+
+TEST_F(FreshnessTest, WhoseFilesAnotherClockStampsIsAskedByThatClock) {
+  constexpr std::int64_t kHour = 3'600'000'000'000;
+  const auto device = filesystem_.stat(root_)->device;
+  const auto witness = [&](std::int64_t skew, std::int64_t started) {
+    Attestation attestation;
+    attestation.inputs = {{root_ + "/a.h", digest_of("header")}};
+    judge_->set_clock_skew(device, skew);
+    return judge_->written_meanwhile(judge_->witness(action_, fingerprint_of(action_), attestation, {}, started));
+  };
+  const auto now = realtime_ns();
+  EXPECT_EQ(witness(0, now - kHour), "a.h");
+  EXPECT_EQ(witness(0, now + kHour / 2), "");
+  EXPECT_EQ(witness(-kHour, now + kHour / 2), "a.h");  // this host's clock is ahead
+  EXPECT_EQ(witness(kHour, now - kHour / 2), "");
+}
+
+TEST_F(FreshnessTest, AllInputsThatChangedAreToldWithAnyReasonToRun) {
+  write("a.h", "edited");
+  write("absent.pxd", "here");
+  judge_->look_again();
+  const auto judged = [&](const Digest& fingerprint) {
+    auto changed = judge_->judge(action_, fingerprint, &recorded_, [] { return "another command"; }).changed;
+    std::sort(changed.begin(), changed.end());
+    return changed;
+  };
+  const std::vector<std::string> expected = {root_ + "/a.h", root_ + "/absent.pxd"};
+  EXPECT_EQ(judged(fingerprint_of(action_)), expected);
+  EXPECT_EQ(judged(digest_of("another")), expected);
 }
 
 TEST_F(FreshnessTest, AMissingInputIsNamed) {

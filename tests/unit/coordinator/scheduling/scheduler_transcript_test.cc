@@ -20,7 +20,7 @@ std::string name_of(const Digest& toolchain) {
 }
 
 OutcomeClass outcome_named(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(OutcomeClass::kRefused); ++i) {
+  for (int i = 0; i <= static_cast<int>(OutcomeClass::kFailedUnlisted); ++i) {
     if (extfarm::name_of(static_cast<OutcomeClass>(i)) == name) return static_cast<OutcomeClass>(i);
   }
   throw std::invalid_argument("no such outcome: " + name);

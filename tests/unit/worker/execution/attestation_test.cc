@@ -113,9 +113,38 @@ TEST_F(AttestationTest, ASourceThatIsNotHereIsSaidToBeMissingWithTheError) {
   auto action = compile({"gcc", "-c", "gone.c", "-o", "a.o"});
   action.inputs = {tree_ + "/gone.c"};
   const auto outcome = run(action);
-  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kCommandFailed);
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kFailedUnlisted);
   ASSERT_EQ(outcome.attestation.inputs.size(), 1u);
   EXPECT_TRUE(outcome.attestation.inputs[0].digest.is_zero());
+}
+
+TEST_F(AttestationTest, AnErrorIsAttestedToByTheHeadersOrIsNotBelieved) {
+  write("h.h", "#define OTHER 3\n");
+  for (const char* compiler : {"gcc", "clang"}) {
+    const auto outcome = run(compile({compiler, "-c", "a.c", "-o", "a.o"}));
+    EXPECT_EQ(outcome.outcome_class, OutcomeClass::kCommandFailed) << compiler << ": " << outcome.reason;
+    EXPECT_TRUE(attests(outcome, "/tree/h.h")) << compiler;
+  }
+  std::filesystem::remove(tree_ + "/h.h");
+  for (const char* compiler : {"gcc", "clang"}) {
+    const auto outcome = run(compile({compiler, "-c", "a.c", "-o", "a.o"}));
+    EXPECT_EQ(outcome.outcome_class, OutcomeClass::kFailedUnlisted) << compiler;
+    EXPECT_NE(outcome.stderr_bytes, "") << compiler;
+  }
+}
+
+// Whether the compiler read the old one, from a stale cache, is not known afterwards.
+TEST_F(AttestationTest, WhatWasAnotherFileBeforeTheCommandRanIsAttestedOnlyWhenItWasLookedAtBefore) {
+  auto action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
+  ASSERT_EQ(run(action).outcome_class, OutcomeClass::kSucceeded);  // so that h.h is known
+  write("h.h", "#define H 4\n");
+  const auto unseen = run(action);
+  EXPECT_EQ(unseen.outcome_class, OutcomeClass::kInputsDiffer);
+  EXPECT_EQ(unseen.reason, tree_ + "/h.h changed on that host while the command ran");
+  EXPECT_EQ(run(action).outcome_class, OutcomeClass::kSucceeded);
+  write("h.h", "#define H 5\n");
+  action.changed = {tree_ + "/h.h"};  // now it is looked at before
+  EXPECT_EQ(run(action).outcome_class, OutcomeClass::kSucceeded);
 }
 
 class Failures : public AttemptFixture {};
