@@ -33,6 +33,10 @@ constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
 // For killed processes to be gone at the end; one may hang in a dead mount.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
 
+std::string does_not_run(const std::string& program) {
+  return "this worker does not run " + program + "; start it with --trust for its folder";
+}
+
 }  // namespace
 
 struct Executor::Impl {
@@ -44,6 +48,7 @@ struct Executor::Impl {
   Result<void> begin_views();
   void begin(const AttemptKey&, Attempt&);
   std::optional<Outcome> refusal(Attempt&);
+  Result<Toolchain> ask(const ToolchainSpec&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
@@ -120,35 +125,48 @@ void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome out
   events.push_back({AttemptEvent::Kind::kFinished, key, "", std::move(outcome)});
 }
 
+// A driver that is asked for its parts is run, and outside every view.
+Result<Toolchain> Executor::Impl::ask(const ToolchainSpec& spec) {
+  std::error_code absent;
+  if (!fs::exists(spec.driver, absent)) return probe.probe(spec);  // says so
+  const auto name = trusted_name(spec.driver, settings.trusted_prefixes);
+  if (!name) return failure(ErrorCode::kRefused, does_not_run(spec.driver));
+  auto named = spec;
+  named.driver = *name;
+  auto toolchain = probe.probe(named);
+  if (toolchain) toolchain->spec = spec;
+  return toolchain;
+}
+
 // Why this worker does not run it; nullopt when it does.
 std::optional<Outcome> Executor::Impl::refusal(Attempt& attempt) {
   Outcome outcome;
   outcome.outcome_class = OutcomeClass::kRefused;
   std::error_code failed;
-  attempt.program = fs::canonical(attempt.action.program, failed).string();
-  if (failed || !lies_below_any(attempt.program, settings.trusted_prefixes)) {
-    outcome.reason =
-        "this worker does not run " + attempt.action.program + "; start it with --trust for its folder";
+  const auto name = trusted_name(attempt.action.program, settings.trusted_prefixes);
+  if (!name) {
+    outcome.reason = does_not_run(attempt.action.program);
     return outcome;
   }
+  attempt.action.program = *name;
+  attempt.program = fs::canonical(*name, failed).string();
   if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes, filesystem)) {
     outcome.reason = *distrust;
     return outcome;
   }
   for (const auto& root : attempt.action.view_roots) {
     const std::string real = fs::canonical(root, failed).string();
-    if (!failed && real == fs::path(root).lexically_normal() &&
-        lies_below_any(real, settings.permitted_roots))
-      continue;
+    if (!failed && real == root && lies_below_any(real, settings.permitted_roots)) continue;
     outcome.reason =
         failed ? "the folder " + root + " is not there on this worker; is the shared filesystem mounted?"
                : "this worker makes no view of " + root + "; start it with --root for it";
     return outcome;
   }
   if (attempt.action.toolchain_digest.is_zero()) return std::nullopt;
-  const auto toolchain = probe.probe(attempt.action.toolchain);
+  const auto toolchain = ask(attempt.action.toolchain);
   if (toolchain && toolchain->digest == attempt.action.toolchain_digest) return std::nullopt;
-  outcome.outcome_class = OutcomeClass::kToolchainDiffers;
+  const bool is_refused = !toolchain && toolchain.error().code == ErrorCode::kRefused;
+  outcome.outcome_class = is_refused ? OutcomeClass::kRefused : OutcomeClass::kToolchainDiffers;
   outcome.reason =
       toolchain ? attempt.action.toolchain.driver + " is another one here" : toolchain.error().message;
   return outcome;
@@ -318,7 +336,7 @@ Result<std::string> Executor::read_output(const AttemptKey& key, std::uint32_t i
 }
 
 void Executor::recall_tools(std::string_view answers) { impl_->probe.restore(answers); }
-Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->probe.probe(spec); }
+Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->ask(spec); }
 
 int Executor::fd() const { return impl_->runner.fd(); }
 
