@@ -21,8 +21,10 @@
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
+#include "worker/execution/system_calls.h"
 #include "worker/execution/trust.h"
 #include "worker/execution/verdict_on_exit.h"
+#include "worker/execution/write_fence.h"
 
 namespace extfarm {
 namespace {
@@ -88,7 +90,7 @@ Executor::Executor(ExecutorSettings settings, const Clock& clock)
 }
 
 Result<void> Executor::Impl::begin_views() {
-  auto server = ForkServer::start();
+  auto server = ForkServer::start(settings.limits);
   if (!server) return tl::unexpected(server.error());
   fork_server = std::move(*server);
   return fork_server->probe(runner, scratch.path());
@@ -264,6 +266,8 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
     spawn = [&](const ProcessRequest& asked, const ChildEnds& ends) {
       return fork_server->spawn(asked, view->plan(), ends);
     };
+  } else {
+    request.before_exec = [&] { return confine_directly(settings.limits, attempt.folder); };
   }
   const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
@@ -371,5 +375,15 @@ std::vector<AttemptEvent> Executor::take_events() {
 
 ViewMode Executor::mode() const { return impl_->mode; }
 const std::string& Executor::mode_reason() const { return impl_->mode_reason; }
+
+std::string Executor::missing_confinement() const {
+  std::string out;
+  const auto miss = [&](const char* what) { out += (out.empty() ? "" : ", ") + std::string(what); };
+  if (!can_forbid_system_calls()) miss("system call filters");
+  if (mode() == ViewMode::kDirect && !can_fence_writes()) miss("Landlock");
+  if (mode() == ViewMode::kDirect) miss("private views");
+  if (mode() == ViewMode::kPrivate && (::geteuid() == 0 || !kernel_counts_by_namespace())) miss("a limit on processes");
+  return out;
+}
 
 }  // namespace extfarm

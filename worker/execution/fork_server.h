@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/process/process_runner.h"
+#include "worker/execution/limits.h"
 #include "worker/execution/private_view.h"
 
 namespace extfarm {
@@ -17,7 +18,7 @@ class ForkServer {
  public:
   // Best called early: the server is a copy of this process as it is now.  Ends
   // with this object, or with this process.  Errors: kUnavailable.
-  static Result<std::unique_ptr<ForkServer>> start();
+  static Result<std::unique_ptr<ForkServer>> start(const Limits&);
   ~ForkServer();
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
@@ -29,11 +30,12 @@ class ForkServer {
   Result<void> probe(ProcessRunner&, const std::string& scratch);
 
  private:
-  ForkServer() = default;
+  explicit ForkServer(const Limits& limits) : limits_(limits) {}
   Result<void> begin();
   void end();
   bool send(const std::string& message, const ChildEnds&, int verdict);
 
+  const Limits limits_;
   int pid_ = -1, socket_ = -1;
 };
 

@@ -73,14 +73,15 @@ int main(int argc, char** argv) {
     execution.permitted_roots = settings->roots;
     execution.trusted_prefixes = settings->trusted;
     execution.force_direct = settings->direct;
+    execution.limits.memory_bytes = usable_memory_bytes();
     Executor executor(execution, clock);
     if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
     WorkerLoop loop(*settings, beacon, **channel, executor, clock);
     if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
       return refuse(written.error().message);
-    spdlog::info("worker.ready name={} endpoint={} slots={} view={} {}", beacon.name, beacon.endpoint,
+    spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
                  beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
-                 executor.mode_reason());
+                 executor.missing_confinement(), executor.mode_reason());
     ended = loop.run();
     remove_beacon(settings->rendezvous, beacon);
   }

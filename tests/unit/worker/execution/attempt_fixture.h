@@ -38,6 +38,7 @@ class AttemptFixture : public testing::Test {
     settings.permitted_roots = {"/"};
     settings.trusted_prefixes = {"/usr"};
     settings.force_direct = direct;
+    settings.limits = limits_;
     executor_ = std::make_unique<Executor>(settings, clock_);
   }
   void write(const std::string& name, const std::string& text) const {
@@ -101,6 +102,7 @@ class AttemptFixture : public testing::Test {
 
   MonotonicClock clock_;
   std::string top_, tree_;
+  Limits limits_;  // of the next restart
   std::unique_ptr<Executor> executor_;
   AttemptKey key_{CoordinatorId{1}, LeaseId{1}};
 };
