@@ -3,8 +3,10 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 
@@ -27,6 +29,16 @@ std::string reachable(const std::string& endpoint, const extfarm::WorkerSettings
   const bool any = address == "0.0.0.0" || address == "*" || address == "[::]";
   if (!settings.advertise.empty()) return "tcp://" + settings.advertise + endpoint.substr(colon);
   return any ? "tcp://" + extfarm::host_name() + endpoint.substr(colon) : endpoint;
+}
+
+// Each connection is a descriptor, also one of a stranger until the handshake's
+// time is up.  Called after the fork server has started: commands keep the usual limit.
+void raise_descriptor_limit() {
+  constexpr rlim_t kEnough = 65'536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kEnough));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -76,7 +88,9 @@ int main(int argc, char** argv) {
     execution.limits.memory_bytes = usable_memory_bytes();
     Executor executor(execution, clock);
     if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
-    WorkerLoop loop(*settings, beacon, **channel, executor, clock);
+    Admission admission(settings->key_folder, client->public_key, *allowed);
+    raise_descriptor_limit();
+    WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission);
     if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
       return refuse(written.error().message);
     spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
