@@ -161,7 +161,7 @@ class Monitor {
     if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
       return news.add({Kind::kRefusedByPeer, where,
                        "the worker at " + where + " does not admit this user's key; add the line " + own_key +
-                           " to its ~/.extfarm/authorized_keys and restart it"});
+                           " to its ~/.extfarm/authorized_keys; builds that start after that may use it"});
     }
     news.add({Kind::kHandshakeFailed, where,
               "the worker at " + where +

@@ -90,7 +90,7 @@ Executor::Executor(ExecutorSettings settings, const Clock& clock)
 }
 
 Result<void> Executor::Impl::begin_views() {
-  auto server = ForkServer::start(settings.limits);
+  auto server = ForkServer::start(settings.limits, settings.hidden_files);
   if (!server) return tl::unexpected(server.error());
   fork_server = std::move(*server);
   return fork_server->probe(runner, scratch.path());

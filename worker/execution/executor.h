@@ -33,6 +33,7 @@ struct ExecutorSettings {
       trusted_prefixes;       // programs must lie below one of these, after resolving symlinks
   bool force_direct = false;  // for tests and --view direct
   Limits limits;
+  std::vector<std::string> hidden_files;  // secrets: empty in every private view
   Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
 };
 

@@ -34,6 +34,12 @@ struct Reply {
   int error = 0;
 };
 
+// The same for all commands.
+struct Confinement {
+  const Limits& limits;
+  const std::vector<std::string>& hidden_files;
+};
+
 // MSG_NOSIGNAL: a server that is gone is an error, no signal.
 bool write_all(int socket, const void* bytes, std::size_t size) {
   auto at = static_cast<const char*>(bytes);
@@ -102,16 +108,16 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
 }
 
 // The first process of the command's tree.  Becomes the command, too, as a copy.
-[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, const Limits& limits) {
+[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, const Confinement& confinement) {
   ProcessRequest request;
   ViewPlan view;
   if (!read_message(bytes, request, view)) give_up(ends.status, EBADMSG);
   request.own_group = false;  // the tree's
   ::setpgid(0, 0);
-  if (const int error = enter_view(view); error != 0) give_up(ends.status, error);
+  if (const int error = enter_view(view, confinement.hidden_files); error != 0) give_up(ends.status, error);
   if (const int error = enter_process_cage(verdict); error != 0) give_up(ends.status, error);
   const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
-  if (const int error = set_limits(limits, counts_processes); error != 0) give_up(ends.status, error);
+  if (const int error = set_limits(confinement.limits, counts_processes); error != 0) give_up(ends.status, error);
   if (const int error = forbid_system_calls(TraceRule::kOwnTreeOnly); error != 0) give_up(ends.status, error);
   Launch(request).become(ends);
 }
@@ -136,7 +142,7 @@ bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
   return true;
 }
 
-[[noreturn]] void serve(int socket, const Limits& limits) {
+[[noreturn]] void serve(int socket, const Confinement& confinement) {
   const unsigned long namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID;
   for (;;) {
     Order order;
@@ -148,7 +154,7 @@ bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone, namespaces | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
     if (pid == 0) {
       ::close(socket);
-      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4], limits);
+      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4], confinement);
     }
     const Reply reply{pid, pid < 0 ? errno : 0};
     for (const int end : ends) {
@@ -175,19 +181,19 @@ int leave_network() {
   return is_mapped ? 0 : errno;
 }
 
-[[noreturn]] void become_server(int socket, pid_t parent, const Limits& limits) {
+[[noreturn]] void become_server(int socket, pid_t parent, const Confinement& confinement) {
   for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   close_all_but(socket, 3);
   const int error = leave_network();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a new user namespace clears it
   if (::getppid() != parent || !write_all(socket, &error, sizeof error) || error != 0) ::_exit(0);
-  serve(socket, limits);
+  serve(socket, confinement);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<ForkServer>> ForkServer::start(const Limits& limits) {
-  std::unique_ptr<ForkServer> out(new ForkServer(limits));
+Result<std::unique_ptr<ForkServer>> ForkServer::start(const Limits& limits, std::vector<std::string> hidden_files) {
+  std::unique_ptr<ForkServer> out(new ForkServer(limits, std::move(hidden_files)));
   if (auto begun = out->begin(); !begun) return tl::unexpected(begun.error());
   return out;
 }
@@ -200,7 +206,7 @@ Result<void> ForkServer::begin() {
     return failure(ErrorCode::kUnavailable, std::string("no socket for the fork server: ") + std::strerror(errno));
   const pid_t parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ == 0) become_server(ends[1], parent, limits_);
+  if (pid_ == 0) become_server(ends[1], parent, {limits_, hidden_files_});
   ::close(ends[1]);
   socket_ = ends[0];
   int error = EIO;

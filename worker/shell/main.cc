@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <random>
 
 #include "common/system/filesystem.h"
@@ -85,6 +86,8 @@ int main(int argc, char** argv) {
     execution.permitted_roots = settings->roots;
     execution.trusted_prefixes = settings->trusted;
     execution.force_direct = settings->direct;
+    for (const char* name : {"/worker.key", "/client.key"})
+      execution.hidden_files.push_back(std::filesystem::absolute(settings->key_folder + name).string());
     execution.limits.memory_bytes = usable_memory_bytes();
     Executor executor(execution, clock);
     if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));

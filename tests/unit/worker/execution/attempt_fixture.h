@@ -39,6 +39,7 @@ class AttemptFixture : public testing::Test {
     settings.trusted_prefixes = {"/usr"};
     settings.force_direct = direct;
     settings.limits = limits_;
+    settings.hidden_files = hidden_files_;
     executor_ = std::make_unique<Executor>(settings, clock_);
   }
   void write(const std::string& name, const std::string& text) const {
@@ -103,6 +104,7 @@ class AttemptFixture : public testing::Test {
   MonotonicClock clock_;
   std::string top_, tree_;
   Limits limits_;  // of the next restart
+  std::vector<std::string> hidden_files_;
   std::unique_ptr<Executor> executor_;
   AttemptKey key_{CoordinatorId{1}, LeaseId{1}};
 };
