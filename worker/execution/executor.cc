@@ -152,7 +152,8 @@ std::optional<Outcome> Executor::Impl::refusal(Attempt& attempt) {
   }
   attempt.action.program = *name;
   attempt.program = fs::canonical(*name, failed).string();
-  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes, filesystem)) {
+  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes,
+                                       settings.only_compilers, filesystem)) {
     outcome.reason = *distrust;
     return outcome;
   }

@@ -31,6 +31,7 @@ struct ExecutorSettings {
   std::vector<std::string> permitted_roots;  // action view_roots must lie below one of these
   std::vector<std::string>
       trusted_prefixes;       // programs must lie below one of these, after resolving symlinks
+  bool only_compilers = false;  // no interpreter, generator or shell, whatever lies below trusted_prefixes
   bool force_direct = false;  // for tests and --view direct
   Limits limits;
   std::vector<std::string> hidden_files;  // secrets: empty in every private view

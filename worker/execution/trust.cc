@@ -133,15 +133,17 @@ std::optional<std::string> restrict_search_path(std::vector<std::pair<std::strin
 }
 
 std::optional<std::string> make_trustworthy(Action& action, const std::string& program,
-                                            const std::vector<std::string>& trusted_prefixes,
+                                            const std::vector<std::string>& trusted_prefixes, bool only_compilers,
                                             const Filesystem& filesystem) {
   if (auto odd = ambiguity(action)) return odd;
   for (const auto& [name, value] : action.environment) {
     if (!environment_matters(name)) return "its environment has " + name + ", which no compiler should see";
   }
-  // Whatever kind the coordinator calls it.
-  const bool is_compiler = read_command_line({program, "-c", "x.c"}).kind != ActionKind::kOther ||
-                           read_command_line(action.argv).kind != ActionKind::kOther;
+  // Whatever kind the coordinator calls it, and whatever name its first word has.
+  const bool is_compiler_by_name = read_command_line({program, "-c", "x.c"}).kind != ActionKind::kOther ||
+                                   read_command_line({program, "rcs", "x.a", "x.o"}).kind == ActionKind::kArchive;
+  if (only_compilers && !is_compiler_by_name) return "this worker runs only compilers, and " + program + " is none";
+  const bool is_compiler = is_compiler_by_name || read_command_line(action.argv).kind != ActionKind::kOther;
   if (!is_compiler) return std::nullopt;
   auto expanded = expand_response_files(action.argv, action.cwd, filesystem);
   if (!expanded) return expanded.error().message;

@@ -26,9 +26,10 @@ std::optional<std::string> restrict_search_path(std::vector<std::pair<std::strin
 
 // Makes the action one whose words are all known here: its response files are
 // replaced by what they say now, its PATH is restricted.  A reason when it is
-// not to be run at all.
+// not to be run at all.  `only_compilers`: what is no compiler, linker or archiver by its own name is not.
 std::optional<std::string> make_trustworthy(Action&, const std::string& program,
-                                            const std::vector<std::string>& trusted_prefixes, const Filesystem&);
+                                            const std::vector<std::string>& trusted_prefixes, bool only_compilers,
+                                            const Filesystem&);
 
 // Whether nobody but the machine's owner can change what `path` leads to: each of its
 // folders is trusted or on the way to one that is.  Others could exchange a link or

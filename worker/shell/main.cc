@@ -85,6 +85,7 @@ int main(int argc, char** argv) {
     execution.scratch = settings->scratch + "/" + beacon.name;
     execution.permitted_roots = settings->roots;
     execution.trusted_prefixes = settings->trusted;
+    execution.only_compilers = settings->only_compilers;
     execution.force_direct = settings->direct;
     for (const char* name : {"/worker.key", "/client.key"})
       execution.hidden_files.push_back(std::filesystem::absolute(settings->key_folder + name).string());

@@ -72,6 +72,25 @@ TEST_F(Trust, ACommandWithoutWordsIsRefused) {
   expect_refused(action, "no words");
 }
 
+TEST_F(Trust, AWorkerForCompilersOnlyRunsNothingElseWhateverItIsCalled) {
+  only_compilers_ = true;
+  restart(false);
+  write("x.o", "");
+  std::filesystem::create_symlink("/usr/bin/sh", tree_ + "/gcc");
+  for (const auto kind : {ActionKind::kOther, ActionKind::kCompile, ActionKind::kLink, ActionKind::kCythonize}) {
+    auto shell = command(kind, {"sh", "-c", "echo > ran"});
+    expect_refused(shell, "only compilers");
+    shell.argv[0] = "gcc";
+    expect_refused(shell, "only compilers");
+    shell.program = tree_ + "/gcc";
+    expect_refused(shell, "only compilers");
+  }
+  for (const std::string program : {"env", "python3", "make", "perl", "find", "ld", "as"})
+    expect_refused(command(ActionKind::kOther, {program, "-c", "a.c"}), "only compilers");
+  EXPECT_EQ(run(compile({"gcc", "-c", "a.c", "-o", "a.o"})).outcome_class, OutcomeClass::kSucceeded);
+  EXPECT_EQ(run(command(ActionKind::kArchive, {"ar", "rcs", "x.a", "x.o"})).outcome_class, OutcomeClass::kSucceeded);
+}
+
 TEST_F(Trust, AnAssemblerOnTheUsersPathIsNotRun) {
   write("as", "#!/bin/sh\nexec /usr/bin/as \"$@\"\n");
   std::filesystem::permissions(tree_ + "/as", std::filesystem::perms::owner_all);
