@@ -4,6 +4,7 @@
 
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -51,6 +52,11 @@ TEST_F(OneCommand, CannotComputeWithoutEnd) {
 }
 
 TEST_F(OneCommand, LeavesNoCore) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_CORE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_CORE, &limit);
+  restart(false);
   const auto outcome = run(script("ulimit -c unlimited 2>/dev/null; ulimit -c; kill -SEGV $$"));
   EXPECT_EQ(outcome.attestation.outputs.size(), 0u);
   EXPECT_EQ(run(script("ulimit -c")).stdout_bytes, "0\n");
