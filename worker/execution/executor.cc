@@ -283,6 +283,8 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
     return conclude(key, attempt);
   }
   attempt.exit = std::move(exit);
+  if (is_hindered(attempt.exit, mode == ViewMode::kDirect))
+    return fail(key, attempt, OutcomeClass::kRefused, "the command wanted what this worker's confinement does not allow");
   const auto verdict = verdict_on(attempt.exit);
   if (!verdict.reason.empty()) return fail(key, attempt, verdict.outcome_class, verdict.reason);
   if (const auto collected = collect(attempt); !collected)
