@@ -51,9 +51,9 @@ constexpr std::array kBindings =  // the linker's own -B
 
 // Without the dashes before it; the code's path follows at once, after "=", or as the next word.
 constexpr std::array kLoads = std::to_array<string_view>(
-    {"specs", "wrapper", "fplugin", "iplugindir", "fpass-plugin", "config", "config-system-dir", "config-user-dir",
+    {"specs", "prefix", "wrapper", "fplugin", "iplugindir", "fpass-plugin", "config", "config-system-dir", "config-user-dir",
      "ld-path", "gcc-toolchain", "gcc-install-dir", "plugin", "load", "load-pass-plugin", "add-plugin", "cc1", "cc1as",
-     "ccc-install-dir", "ccc-gcc-name", "sysroot"});
+     "ccc-install-dir", "ccc-gcc-name", "cuda-path", "hip-path", "ptxas-path", "rocm-path", "sysroot"});
 
 template <class List>
 bool has(const List& list, string_view item) {
@@ -92,11 +92,14 @@ std::vector<std::string> flattened(const std::vector<std::string>& argv) {
     string_view word = argv[i];
     if (word.starts_with("-Wl,") || word.starts_with("-Wp,")) {
       for (auto& piece : pieces_of(word.substr(4))) out.push_back(std::move(piece));
-    } else if (word == "-Xlinker" || word == "-Xclang" || word == "-Xpreprocessor" || word == "-mllvm" ||
-               word.starts_with("-Xarch")) {
+    } else if (word == "-Xlinker" || word == "--for-linker" || word == "-Xclang" || word == "-Xpreprocessor" ||
+               word == "-mllvm" || word.starts_with("-Xarch")) {
       continue;  // its value is the next word, seen as one of its own
     } else {
-      out.emplace_back(word.starts_with("-Xclang=") ? word.substr(8) : word);
+      for (const string_view with_value : {"-Xclang=", "--for-linker="}) {
+        if (word.starts_with(with_value)) word.remove_prefix(with_value.size());
+      }
+      out.emplace_back(word);
     }
   }
   return out;
@@ -187,6 +190,11 @@ std::vector<LoadedCode> loaded_code(const std::vector<std::string>& argv) {
       out.push_back({"-B", word == "-B" ? next : std::string(word.substr(2))});
     } else if (word.starts_with("-fuse-ld=")) {
       if (word.find('/') != string_view::npos) out.push_back({"-fuse-ld", after_equals(word)});
+    } else if (word.starts_with("-fcompare-debug=")) {  // words of a second compile
+      out.push_back({"-fcompare-debug", after_equals(word)});
+    } else if (word.starts_with("-fmodule-mapper")) {  // "|program words"; a file's name is none
+      const std::string mapper = word.find('=') != string_view::npos ? after_equals(word) : next;
+      if (mapper.starts_with('|')) out.push_back({"-fmodule-mapper", mapper.substr(1)});
     } else if (word.starts_with('-')) {
       const string_view option = word.substr(0, word.find('='));
       const string_view name = option.substr(std::min(option.find_first_not_of('-'), option.size()));

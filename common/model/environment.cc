@@ -7,8 +7,8 @@ namespace extfarm {
 
 bool environment_matters(std::string_view name) {
   // Never forwarded: they would load code into the compiler or replace its parts.
-  static constexpr std::array<std::string_view, 5> kNever = {
-      "GCC_EXEC_PREFIX", "COMPILER_PATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT"};
+  static constexpr std::array<std::string_view, 6> kNever = {
+      "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "COMPILER_PATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT"};
   static constexpr std::array<std::string_view, 17> kNames = {"PATH",
                                                               "HOME",
                                                               "LANG",

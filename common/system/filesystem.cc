@@ -36,6 +36,24 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+dev_t root_device() {
+  struct stat st {};
+  return ::stat("/", &st) == 0 ? st.st_dev : 0;
+}
+
+// Files that the kernel makes up as they are read: without end, or never.
+bool is_on_kernel_filesystem(dev_t device) {
+  static const std::vector<dev_t> devices = [] {
+    std::vector<dev_t> out;
+    for (const char* folder : {"/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing"}) {
+      struct stat st {};
+      if (::stat(folder, &st) == 0 && st.st_dev != root_device()) out.push_back(st.st_dev);
+    }
+    return out;
+  }();
+  return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
 }  // namespace
 
 std::optional<FileStamp> PosixFilesystem::stat(const std::string& path) const {
@@ -48,7 +66,7 @@ std::optional<FileStamp> PosixFilesystem::stat(const std::string& path) const {
   out.mtime_ns = nanoseconds(st.st_mtim);
   out.ctime_ns = nanoseconds(st.st_ctim);
   out.mode = st.st_mode & 07777;
-  out.is_regular = S_ISREG(st.st_mode);
+  out.is_regular = S_ISREG(st.st_mode) && !is_on_kernel_filesystem(st.st_dev);
   out.is_folder = S_ISDIR(st.st_mode);
   return out;
 }

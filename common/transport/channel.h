@@ -19,6 +19,7 @@ using PeerId = std::string;
 struct Envelope {
   PeerId peer;
   std::string bytes;
+  std::string key;  // Z85: the public key that the sender has proved; a worker's end only
 };
 
 // What a peer's connection came to; for messages to the user, never for decisions.
@@ -62,6 +63,8 @@ class BoundChannel : public Channel {
  public:
   // The endpoint with the port that was really bound, e.g. "tcp://0.0.0.0:41213".
   virtual std::string bound_endpoint() const = 0;
+  // From now on: other keys are refused, and what their connections still send is dropped unread.
+  virtual void admit_only(std::vector<std::string> allowed_clients) = 0;
 };
 
 // `own` is the client key pair.

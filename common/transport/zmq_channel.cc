@@ -18,6 +18,8 @@ namespace extfarm {
 namespace {
 
 constexpr std::int64_t kLongestMessageBytes = 8 << 20;  // a chunk is 1 MiB, a report's inline outputs 256 KiB
+constexpr int kLongestHandshakeMs = 5000;               // then a connection that has not proved a key is closed
+constexpr int kWaitingConnections = 512;                // not yet accepted; a flood shall not shut others out
 constexpr int kZapEnforceDomain = 93;                   // raw option: cppzmq of Debian 12 has no name for it
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
 
@@ -32,6 +34,24 @@ struct News {
     const std::lock_guard lock(mutex);
     return std::exchange(waiting, {});
   }
+};
+
+// Asked by the ZAP handler's thread and by the channel's.
+class AllowList {
+ public:
+  explicit AllowList(std::vector<std::string> keys) : keys_(keys.begin(), keys.end()) {}
+  void replace(std::vector<std::string> keys) {
+    const std::lock_guard lock(mutex_);
+    keys_ = {keys.begin(), keys.end()};
+  }
+  bool has(const std::string& key) const {
+    const std::lock_guard lock(mutex_);
+    return keys_.contains(key);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::string> keys_;
 };
 
 std::string z85(const void* key) {
@@ -49,8 +69,7 @@ bool is_key(const std::string& text) {
 // that a busy loop delays no handshake.  Without it CURVE admits every key.
 class ZapHandler {
  public:
-  ZapHandler(zmq::context_t& context, std::vector<std::string> allowed, News& news)
-      : allowed_(allowed.begin(), allowed.end()), news_(news), socket_(context, zmq::socket_type::rep) {
+  ZapHandler(zmq::context_t& context, AllowList& allowed, News& news) : allowed_(allowed), news_(news), socket_(context, zmq::socket_type::rep) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.bind(kZapEndpoint);
     thread_ = std::thread([this] { serve(); });
@@ -76,7 +95,7 @@ class ZapHandler {
     // version, request id, domain, address, identity, mechanism, credentials
     const bool is_curve = request.size() == 7 && request[5].to_string() == "CURVE" && request[6].size() == 32;
     const std::string key = is_curve ? z85(request[6].data()) : "";
-    const bool admitted = is_curve && allowed_.contains(key);
+    const bool admitted = is_curve && allowed_.has(key);
     if (!admitted) {
       const std::string from = request.size() > 3 ? request[3].to_string() : "?";
       news_.add({is_curve ? ConnectionNews::Kind::kRefusedUnknownKey : ConnectionNews::Kind::kHandshakeFailed,
@@ -96,7 +115,7 @@ class ZapHandler {
                    i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
     }
   }
-  std::set<std::string> allowed_;
+  AllowList& allowed_;
   News& news_;
   zmq::socket_t socket_;
   std::thread thread_;
@@ -142,7 +161,7 @@ class Monitor {
     if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
       return news.add({Kind::kRefusedByPeer, where,
                        "the worker at " + where + " does not admit this user's key; add the line " + own_key +
-                           " to its ~/.extfarm/authorized_keys and restart it"});
+                           " to its ~/.extfarm/authorized_keys; builds that start after that may use it"});
     }
     news.add({Kind::kHandshakeFailed, where,
               "the worker at " + where +
@@ -156,7 +175,7 @@ class Monitor {
 void set_limits(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::maxmsgsize, kLongestMessageBytes);
-  socket.set(zmq::sockopt::handshake_ivl, 5000);
+  socket.set(zmq::sockopt::handshake_ivl, kLongestHandshakeMs);
   socket.set(zmq::sockopt::reconnect_ivl, 100);
   socket.set(zmq::sockopt::reconnect_ivl_max, 5000);
   socket.set(zmq::sockopt::router_mandatory, true);
@@ -197,8 +216,9 @@ class ZmqChannel : public Interface {
         if (!receive_one(rest)) break;
         more = rest.more();
       }
-      Envelope envelope{peer.to_string(), bytes.to_string()};
-      if (dropped_.contains(envelope.peer)) continue;
+      const char* proved = zmq_msg_gets(bytes.handle(), "User-Id");  // the ZAP handler's word
+      Envelope envelope{peer.to_string(), bytes.to_string(), proved != nullptr ? proved : ""};
+      if (dropped_.contains(envelope.peer) || !is_admitted(envelope)) continue;
       if (extra) envelope.bytes.clear();  // not one of our messages: unreadable by intent
       return envelope;
     }
@@ -224,6 +244,7 @@ class ZmqChannel : public Interface {
   }
 
  protected:
+  virtual bool is_admitted(const Envelope&) const { return true; }
   bool receive_one(zmq::message_t& message) {
     for (;;) {
       if (zmq_msg_recv(message.handle(), socket_.handle(), ZMQ_DONTWAIT) >= 0) return true;
@@ -275,7 +296,10 @@ class ConnectingZmqChannel final : public ZmqChannel<ConnectingChannel> {
 class BoundZmqChannel final : public ZmqChannel<BoundChannel> {
  public:
   BoundZmqChannel(const KeyPair& own, std::vector<std::string> allowed)
-      : ZmqChannel(own, true), zap_(std::make_unique<ZapHandler>(context_, std::move(allowed), news_)) {
+      : ZmqChannel(own, true),
+        allowed_(std::move(allowed)),
+        zap_(std::make_unique<ZapHandler>(context_, allowed_, news_)) {
+    socket_.set(zmq::sockopt::backlog, kWaitingConnections);
     socket_.set(zmq::sockopt::curve_server, true);
     socket_.set(zmq::sockopt::curve_secretkey, own.secret_key);
     socket_.set(zmq::sockopt::zap_domain, "extfarm");
@@ -291,8 +315,11 @@ class BoundZmqChannel final : public ZmqChannel<BoundChannel> {
   }
   void bind(const std::string& endpoint) { socket_.bind(endpoint); }
   std::string bound_endpoint() const override { return socket_.get(zmq::sockopt::last_endpoint); }
+  void admit_only(std::vector<std::string> allowed) override { allowed_.replace(std::move(allowed)); }
 
  private:
+  bool is_admitted(const Envelope& envelope) const override { return allowed_.has(envelope.key); }
+  AllowList allowed_;
   std::unique_ptr<ZapHandler> zap_;
 };
 

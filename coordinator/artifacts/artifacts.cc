@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "coordinator/artifacts/place.h"
+
 namespace extfarm::artifacts {
 namespace {
 
@@ -34,23 +36,26 @@ tl::unexpected<Error> refusal(const AttestedOutput& output, const std::string& w
 // Files under temporary names, which vanish unless they are renamed.
 class Staging {
  public:
+  explicit Staging(const std::vector<std::string>& roots) : roots_(roots) {}
   ~Staging() {
-    for (const auto& file : files_) ::unlink(file.temporary.c_str());
+    for (const auto& file : files_) {
+      if (const auto place = Place::open(file.path, roots_)) ::unlinkat(place->folder(), file.temporary.c_str(), 0);
+    }
   }
   Result<void> add(const AttestedOutput& output, const std::string& content) {
     static unsigned counter = 0;
-    std::error_code ignored;
-    fs::create_directories(fs::path(output.path).parent_path(), ignored);
+    const auto place = Place::open(output.path, roots_);
+    if (!place) return tl::unexpected(place.error());
     const std::string temporary =
-        output.path + ".extfarm-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+        std::string(place->name()) + ".extfarm-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
     if (output.kind == OutputKind::kSymlink) {
-      if (::symlink(output.link_target.c_str(), temporary.c_str()) != 0)
+      if (::symlinkat(output.link_target.c_str(), place->folder(), temporary.c_str()) != 0)
         return io_failure("make the symlink", output.path);
       files_.push_back({temporary, output.path});
       return {};
     }
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return io_failure("create", temporary);
+    const int fd = ::openat(place->folder(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return io_failure("create", output.path);
     files_.push_back({temporary, output.path});
     bool ok = write_all(fd, content) && ::fchmod(fd, output.mode & 0777) == 0;
     const int first_errno = errno;
@@ -64,7 +69,10 @@ class Staging {
   Result<void> rename_all() {
     while (!files_.empty()) {
       const auto& file = files_.back();
-      if (::rename(file.temporary.c_str(), file.path.c_str()) != 0) return io_failure("publish", file.path);
+      const auto place = Place::open(file.path, roots_);
+      if (!place) return tl::unexpected(place.error());
+      if (::renameat(place->folder(), file.temporary.c_str(), place->folder(), place->name()) != 0)
+        return io_failure("publish", file.path);
       files_.pop_back();
     }
     return {};
@@ -72,7 +80,7 @@ class Staging {
 
  private:
   struct Staged {
-    std::string temporary, path;
+    std::string temporary, path;  // both in one folder
   };
   static bool write_all(int fd, std::string_view rest) {
     while (!rest.empty()) {
@@ -83,6 +91,7 @@ class Staging {
     }
     return true;
   }
+  const std::vector<std::string>& roots_;
   std::vector<Staged> files_;
 };
 
@@ -98,15 +107,41 @@ Result<void> check_place(const AttestedOutput& output) {
   return refusal(output, "would take the place of a whole folder");
 }
 
-Result<void> make_folder(const AttestedOutput& output) {
+Result<void> make_folder(const AttestedOutput& output, const std::vector<std::string>& roots) {
+  const auto place = Place::open(output.path, roots);
+  if (!place) return tl::unexpected(place.error());
   struct stat st {};
-  std::error_code failed;
-  if (::lstat(output.path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
-  ::unlink(output.path.c_str());  // never make or change what a symlink leads to
-  fs::create_directories(output.path, failed);
-  if (!failed) return {};
-  errno = failed.value();
+  if (::fstatat(place->folder(), place->name(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) return {};
+  ::unlinkat(place->folder(), place->name(), 0);  // never make or change what a symlink leads to
+  if (::mkdirat(place->folder(), place->name(), 0777) == 0) return {};
   return io_failure("make the folder", output.path);
+}
+
+// Removals, and the modes of folders: those last, for a folder may take its own write permission away.
+Result<void> settle(const AttestedOutput& output, const std::vector<std::string>& roots) {
+  if (output.kind != OutputKind::kRemoved && output.kind != OutputKind::kFolder) return {};
+  struct stat st {};
+  if (output.kind == OutputKind::kRemoved && ::lstat(output.path.c_str(), &st) != 0 && errno == ENOENT) return {};
+  const auto place = Place::open(output.path, roots);
+  if (!place) return tl::unexpected(place.error());
+  if (output.kind == OutputKind::kFolder) {
+    if (::fchmodat(place->folder(), place->name(), output.mode & 0777, AT_SYMLINK_NOFOLLOW) == 0) return {};
+    return io_failure("set the mode of", output.path);
+  }
+  bool is_gone = ::unlinkat(place->folder(), place->name(), 0) == 0;
+  if (!is_gone && (errno == EISDIR || errno == EPERM))
+    is_gone = ::unlinkat(place->folder(), place->name(), AT_REMOVEDIR) == 0;
+  if (is_gone || errno == ENOENT) return {};
+  return io_failure("remove", output.path);
+}
+
+// Where the symlink leads, once it is made; a later step would write through it.
+bool leads_within(const AttestedOutput& link, const std::vector<std::string>& real_roots) {
+  std::error_code failed;
+  const auto parent = fs::weakly_canonical(fs::path(link.path).parent_path(), failed);
+  if (failed || link.link_target.empty() || link.link_target.find('\0') != std::string::npos) return false;
+  const auto target = fs::weakly_canonical(parent / link.link_target, failed);
+  return !failed && lies_within(target.string(), real_roots);
 }
 
 }  // namespace
@@ -127,6 +162,7 @@ Result<void> check_inputs(const Attestation& attestation, DigestCache& digests) 
 }
 
 Result<void> check_outputs(const Attestation& attestation, const std::vector<std::string>& view_roots) {
+  const auto real_roots = resolved(view_roots);
   for (const auto& output : attestation.outputs) {
     const fs::path path = output.path;
     if (path.is_relative()) return refusal(output, "is a relative path");
@@ -142,11 +178,15 @@ Result<void> check_outputs(const Attestation& attestation, const std::vector<std
                            });
     if (!is_inside) return refusal(output, "lies outside the build's folders");
     if ((output.mode & 06000) != 0) return refusal(output, "is setuid or setgid");
+    if (output.kind == OutputKind::kSymlink && !leads_within(output, real_roots))
+      return refusal(output, "is a symlink that leads outside the build's folders");
   }
   return {};
 }
 
-Result<void> publish(const Attestation& attestation, const std::vector<std::string>& contents, Filesystem&) {
+Result<void> publish(const Attestation& attestation, const std::vector<std::string>& contents,
+                     const std::vector<std::string>& view_roots) {
+  const auto roots = resolved(view_roots);
   const auto& outputs = attestation.outputs;
   if (contents.size() != outputs.size()) {
     return failure(ErrorCode::kRefused, "a result of " + std::to_string(outputs.size()) +
@@ -161,20 +201,16 @@ Result<void> publish(const Attestation& attestation, const std::vector<std::stri
   }
   for (const auto& output : outputs) {
     if (output.kind != OutputKind::kFolder) continue;
-    if (auto made = make_folder(output); !made) return made;
+    if (auto made = make_folder(output, roots); !made) return made;
   }
-  Staging staging;
+  Staging staging(roots);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].kind != OutputKind::kFile && outputs[i].kind != OutputKind::kSymlink) continue;
     if (auto added = staging.add(outputs[i], contents[i]); !added) return added;
   }
   if (auto renamed = staging.rename_all(); !renamed) return renamed;
   for (const auto& output : outputs) {
-    if (output.kind == OutputKind::kRemoved && ::remove(output.path.c_str()) != 0 && errno != ENOENT)
-      return io_failure("remove", output.path);
-    // Last, for a folder may take its own write permission away.
-    if (output.kind == OutputKind::kFolder && ::chmod(output.path.c_str(), output.mode & 0777) != 0)
-      return io_failure("set the mode of", output.path);
+    if (auto settled = settle(output, roots); !settled) return settled;
   }
   return {};
 }

@@ -18,15 +18,17 @@ namespace extfarm::artifacts {
 Result<void> check_inputs(const Attestation&, DigestCache&);
 
 // Errors: kRefused for an output outside `view_roots` (also through "..", or
-// through a symlinked parent that leads outside), a setuid or setgid mode, or
-// a relative path; the message names it.
+// through a symlinked parent that leads outside), a symlink to a place outside, a
+// setuid or setgid mode, or a relative path; the message names it.
 Result<void> check_outputs(const Attestation&, const std::vector<std::string>& view_roots);
 
 // Writes every output: `contents[i]` belongs to attestation.outputs[i] (files
 // only; verified against size and digest before anything is written).  Files
 // go to temporary names first and are renamed together at the end; kRemoved
-// ones are unlinked.  An output that is a device or a pipe here (/dev/null) is refused.
+// ones are unlinked.  Each folder is looked at again, held open: one that has come
+// to lead outside `view_roots` since check_outputs is refused.  An output that is a device or a pipe here (/dev/null) is refused.
 // Errors: kIo, kRefused; then no temporary file is left.
-Result<void> publish(const Attestation&, const std::vector<std::string>& contents, Filesystem&);
+Result<void> publish(const Attestation&, const std::vector<std::string>& contents,
+                     const std::vector<std::string>& view_roots);
 
 }  // namespace extfarm::artifacts

@@ -17,7 +17,7 @@ bool EarlierResults::put_in_place(const Action& action, const Attestation& resul
     if (!content) return false;
     contents[i] = std::move(*content);
   }
-  return artifacts::publish(result, contents, filesystem_).has_value();
+  return artifacts::publish(result, contents, action.view_roots).has_value();
 }
 
 std::optional<Recorded> EarlierResults::restore(const Action& action, const records::Identity& identity,

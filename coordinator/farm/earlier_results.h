@@ -19,9 +19,8 @@ namespace extfarm {
 class EarlierResults {
  public:
   // Both null: nothing is kept and nothing found.
-  EarlierResults(std::unique_ptr<store::Store> reader, std::unique_ptr<store::StoreWriter> writer, BuildMemory& memory,
-                 Filesystem& filesystem)
-      : reader_(std::move(reader)), writer_(std::move(writer)), memory_(memory), filesystem_(filesystem) {}
+  EarlierResults(std::unique_ptr<store::Store> reader, std::unique_ptr<store::StoreWriter> writer, BuildMemory& memory)
+      : reader_(std::move(reader)), writer_(std::move(writer)), memory_(memory) {}
   EarlierResults(const EarlierResults&) = delete;
   EarlierResults& operator=(const EarlierResults&) = delete;
 
@@ -40,7 +39,6 @@ class EarlierResults {
   std::unique_ptr<store::Store> reader_;
   std::unique_ptr<store::StoreWriter> writer_;
   BuildMemory& memory_;
-  Filesystem& filesystem_;
 };
 
 }  // namespace extfarm

@@ -31,7 +31,7 @@ Farm::Farm(FarmParts parts, std::string project_root, bool force,
       warn_(std::move(warn)),
       on_published_(std::move(published)),
       intake_(root_, parts.probe),
-      publications_(parts.filesystem, parts.digests,
+      publications_(parts.digests,
                     [this](WorkerId worker, const protocol::FetchOutput& fetch) {
                       parts_.directory.send(worker, fetch);
                     }),

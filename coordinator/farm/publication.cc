@@ -87,7 +87,7 @@ void Publications::receive(Timestamp now, WorkerId worker, protocol::OutputChunk
 }
 
 void Publications::finish(LeaseId lease, Job& job) {
-  const auto published = artifacts::publish(job.attestation, job.contents, filesystem_);
+  const auto published = artifacts::publish(job.attestation, job.contents, job.view_roots);
   if (!published) return fail(lease, OutcomeClass::kInfrastructure, published.error().message);
   PublicationEnd end{lease, std::nullopt, "", 0};
   for (const auto& content : job.contents) end.bytes_returned += content.size();

@@ -26,8 +26,7 @@ struct PublicationEnd {
 class Publications {
  public:
   using Ask = std::function<void(WorkerId, const protocol::FetchOutput&)>;
-  Publications(Filesystem& filesystem, DigestCache& digests, Ask ask)
-      : filesystem_(filesystem), digests_(digests), ask_(std::move(ask)) {}
+  Publications(DigestCache& digests, Ask ask) : digests_(digests), ask_(std::move(ask)) {}
 
   void begin(Timestamp now, WorkerId, const Action&, const protocol::Report&);
   void receive(Timestamp now, WorkerId, protocol::OutputChunk);
@@ -54,7 +53,6 @@ class Publications {
   void finish(LeaseId, Job&);
   void fail(LeaseId, OutcomeClass, const std::string& reason);
 
-  Filesystem& filesystem_;
   DigestCache& digests_;
   Ask ask_;
   std::map<LeaseId, Job> jobs_;

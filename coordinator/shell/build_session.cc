@@ -116,7 +116,7 @@ void BuildSession::open_store(const RunOptions& options) {
       terminal_.warn(problem.message + "; building without the store of earlier results");
     }
   }
-  earlier_ = std::make_unique<EarlierResults>(std::move(reader), std::move(writer), *tree_.memory, tree_.filesystem);
+  earlier_ = std::make_unique<EarlierResults>(std::move(reader), std::move(writer), *tree_.memory);
 }
 
 void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,

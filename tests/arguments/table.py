@@ -163,7 +163,7 @@ CASES = [
     C(47, "CC -Wall -Wextra -c w.c", files={"w.c": "static int w;\nint f(int unused) { int v; return v; }\n"}),
     C(47, "CC e.c -o e", files={"e.c": "int main(void) { extern int absent; return absent; }\n"}, varies_output=True),
     C(47, "CC -c absent.c"),
-    C(48, "CC -c m.f90 -o m.o", compilers=("gfortran",), files={"m.f90": "module m\ninteger :: i\nend module\n"}),
+    C(48, "CC -c m.f90 -o m.o", compilers=("gfortran",), direct="confinement does not allow", files={"m.f90": "module m\ninteger :: i\nend module\n"}),
     C(48, "CC -c u.f90", compilers=("gfortran",), before="$CC -c m.f90",
       files={"m.f90": "module m\ninteger :: i\nend module\n", "u.f90": "subroutine s\nuse m\ni = 1\nend subroutine\n"}),
     C(48, "CC -Jmods -c m.f90", compilers=("gfortran",), direct=NO_VIEW,

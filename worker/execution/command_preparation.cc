@@ -159,6 +159,13 @@ std::string place_of_list(const Action& action, const PreparedCommand& command,
   return command.dependency_source == DependencySource::kOwnDepfile ? std::string() : named;
 }
 
+// What a command left for this worker to read: a pipe, or a link to a device, would never end.
+Result<std::string> read_list(const std::string& path, const Filesystem& filesystem) {
+  const auto stamp = filesystem.stat(path);
+  if (stamp && !stamp->is_regular) return failure(ErrorCode::kIo, "it is no regular file");
+  return filesystem.read(path);
+}
+
 tl::unexpected<Error> unusable(const std::string& list, const std::string& why) {
   return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + list + " cannot be used: " + why);
 }
@@ -208,7 +215,7 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
   ListedInputs out;
   out.read.insert(action.inputs.begin(), action.inputs.end());
   if (!command.assembler_depfile.empty()) {
-    const auto text = filesystem.read(command.assembler_depfile);
+    const auto text = read_list(command.assembler_depfile, filesystem);
     if (const auto paths = parse_depfile(text.value_or(""), action.cwd)) out.read.insert(paths->begin(), paths->end());
   }
   if (listing) {
@@ -220,7 +227,7 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
   const auto source = command.dependency_source;
   if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return out;
   const std::string place = place_of_list(action, command, outputs);
-  const auto text = filesystem.read(place);
+  const auto text = read_list(place, filesystem);
   if (source == DependencySource::kLines) {
     for (const auto& line : lines_of(text.value_or("")))  // nothing was read beyond the declared
       line.starts_with('!') ? out.missed.insert(line.substr(1)) : out.read.insert(line);

@@ -1,11 +1,16 @@
 #include "worker/execution/direct_mode.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <string_view>
 
 #include "common/compiler/command_line.h"
 #include "common/compiler/driver_options.h"
+#include "worker/execution/system_calls.h"
+#include "worker/execution/write_fence.h"
 
 namespace extfarm {
 namespace {
@@ -108,6 +113,13 @@ Result<std::vector<RedirectedOutput>> redirect_outputs(const Action& action, con
     redirect_list(reading, is_clang, has_word(action.argv, "-o"), out.back().stored_at, argv);
   }
   return out;
+}
+
+int confine_directly(const Limits& limits, const std::string& folder) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+  if (const int error = set_limits(limits, false); error != 0) return error;
+  if (const int error = fence_writes(folder); error != 0) return error;
+  return forbid_system_calls(TraceRule::kForbidden);
 }
 
 }  // namespace extfarm

@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/model/action.h"
+#include "worker/execution/limits.h"
 
 namespace extfarm {
 
@@ -21,5 +22,10 @@ struct RedirectedOutput {
 // Errors: kRefused, with the option that stands in the way.
 Result<std::vector<RedirectedOutput>> redirect_outputs(const Action&, const std::string& program, const std::string& folder,
                                                        std::vector<std::string>& argv);
+
+// What takes a view's place: limits, forbidden system calls, and writing below
+// `folder` only, where the kernel has them.  Runs between fork and exec; system
+// calls only.  0 or errno.
+int confine_directly(const Limits&, const std::string& folder);
 
 }  // namespace extfarm

@@ -21,8 +21,10 @@
 #include "worker/execution/output_collection.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
+#include "worker/execution/system_calls.h"
 #include "worker/execution/trust.h"
 #include "worker/execution/verdict_on_exit.h"
+#include "worker/execution/write_fence.h"
 
 namespace extfarm {
 namespace {
@@ -32,6 +34,10 @@ namespace fs = std::filesystem;
 constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
 // For killed processes to be gone at the end; one may hang in a dead mount.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
+
+std::string does_not_run(const std::string& program) {
+  return "this worker does not run " + program + "; start it with --trust for its folder";
+}
 
 }  // namespace
 
@@ -44,6 +50,7 @@ struct Executor::Impl {
   Result<void> begin_views();
   void begin(const AttemptKey&, Attempt&);
   std::optional<Outcome> refusal(Attempt&);
+  Result<Toolchain> ask(const ToolchainSpec&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
@@ -83,7 +90,7 @@ Executor::Executor(ExecutorSettings settings, const Clock& clock)
 }
 
 Result<void> Executor::Impl::begin_views() {
-  auto server = ForkServer::start();
+  auto server = ForkServer::start(settings.limits, settings.hidden_files);
   if (!server) return tl::unexpected(server.error());
   fork_server = std::move(*server);
   return fork_server->probe(runner, scratch.path());
@@ -120,35 +127,49 @@ void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome out
   events.push_back({AttemptEvent::Kind::kFinished, key, "", std::move(outcome)});
 }
 
+// A driver that is asked for its parts is run, and outside every view.
+Result<Toolchain> Executor::Impl::ask(const ToolchainSpec& spec) {
+  std::error_code absent;
+  if (!fs::exists(spec.driver, absent)) return probe.probe(spec);  // says so
+  const auto name = trusted_name(spec.driver, settings.trusted_prefixes);
+  if (!name) return failure(ErrorCode::kRefused, does_not_run(spec.driver));
+  auto named = spec;
+  named.driver = *name;
+  auto toolchain = probe.probe(named);
+  if (toolchain) toolchain->spec = spec;
+  return toolchain;
+}
+
 // Why this worker does not run it; nullopt when it does.
 std::optional<Outcome> Executor::Impl::refusal(Attempt& attempt) {
   Outcome outcome;
   outcome.outcome_class = OutcomeClass::kRefused;
   std::error_code failed;
-  attempt.program = fs::canonical(attempt.action.program, failed).string();
-  if (failed || !lies_below_any(attempt.program, settings.trusted_prefixes)) {
-    outcome.reason =
-        "this worker does not run " + attempt.action.program + "; start it with --trust for its folder";
+  const auto name = trusted_name(attempt.action.program, settings.trusted_prefixes);
+  if (!name) {
+    outcome.reason = does_not_run(attempt.action.program);
     return outcome;
   }
-  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes, filesystem)) {
+  attempt.action.program = *name;
+  attempt.program = fs::canonical(*name, failed).string();
+  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes,
+                                       settings.only_compilers, filesystem)) {
     outcome.reason = *distrust;
     return outcome;
   }
   for (const auto& root : attempt.action.view_roots) {
     const std::string real = fs::canonical(root, failed).string();
-    if (!failed && real == fs::path(root).lexically_normal() &&
-        lies_below_any(real, settings.permitted_roots))
-      continue;
+    if (!failed && real == root && lies_below_any(real, settings.permitted_roots)) continue;
     outcome.reason =
         failed ? "the folder " + root + " is not there on this worker; is the shared filesystem mounted?"
                : "this worker makes no view of " + root + "; start it with --root for it";
     return outcome;
   }
   if (attempt.action.toolchain_digest.is_zero()) return std::nullopt;
-  const auto toolchain = probe.probe(attempt.action.toolchain);
+  const auto toolchain = ask(attempt.action.toolchain);
   if (toolchain && toolchain->digest == attempt.action.toolchain_digest) return std::nullopt;
-  outcome.outcome_class = OutcomeClass::kToolchainDiffers;
+  const bool is_refused = !toolchain && toolchain.error().code == ErrorCode::kRefused;
+  outcome.outcome_class = is_refused ? OutcomeClass::kRefused : OutcomeClass::kToolchainDiffers;
   outcome.reason =
       toolchain ? attempt.action.toolchain.driver + " is another one here" : toolchain.error().message;
   return outcome;
@@ -247,6 +268,8 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
     spawn = [&](const ProcessRequest& asked, const ChildEnds& ends) {
       return fork_server->spawn(asked, view->plan(), ends);
     };
+  } else {
+    request.before_exec = [&] { return confine_directly(settings.limits, attempt.folder); };
   }
   const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
@@ -261,6 +284,8 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
     return conclude(key, attempt);
   }
   attempt.exit = std::move(exit);
+  if (is_hindered(attempt.exit, mode == ViewMode::kDirect))
+    return fail(key, attempt, OutcomeClass::kRefused, "the command wanted what this worker's confinement does not allow");
   const auto verdict = verdict_on(attempt.exit);
   if (!verdict.reason.empty()) return fail(key, attempt, verdict.outcome_class, verdict.reason);
   if (const auto collected = collect(attempt); !collected)
@@ -319,7 +344,7 @@ Result<std::string> Executor::read_output(const AttemptKey& key, std::uint32_t i
 }
 
 void Executor::recall_tools(std::string_view answers) { impl_->probe.restore(answers); }
-Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->probe.probe(spec); }
+Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->ask(spec); }
 
 int Executor::fd() const { return impl_->runner.fd(); }
 
@@ -354,5 +379,15 @@ std::vector<AttemptEvent> Executor::take_events() {
 
 ViewMode Executor::mode() const { return impl_->mode; }
 const std::string& Executor::mode_reason() const { return impl_->mode_reason; }
+
+std::string Executor::missing_confinement() const {
+  std::string out;
+  const auto miss = [&](const char* what) { out += (out.empty() ? "" : ", ") + std::string(what); };
+  if (!can_forbid_system_calls()) miss("system call filters");
+  if (mode() == ViewMode::kDirect && !can_fence_writes()) miss("Landlock");
+  if (mode() == ViewMode::kDirect) miss("private views");
+  if (mode() == ViewMode::kPrivate && (::geteuid() == 0 || !kernel_counts_by_namespace())) miss("a limit on processes");
+  return out;
+}
 
 }  // namespace extfarm

@@ -14,6 +14,7 @@
 #include "common/model/action.h"
 #include "common/model/outcome.h"
 #include "common/system/clock.h"
+#include "worker/execution/limits.h"
 
 namespace extfarm {
 
@@ -30,7 +31,10 @@ struct ExecutorSettings {
   std::vector<std::string> permitted_roots;  // action view_roots must lie below one of these
   std::vector<std::string>
       trusted_prefixes;       // programs must lie below one of these, after resolving symlinks
+  bool only_compilers = false;  // no interpreter, generator or shell, whatever lies below trusted_prefixes
   bool force_direct = false;  // for tests and --view direct
+  Limits limits;
+  std::vector<std::string> hidden_files;  // secrets: empty in every private view
   Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
 };
 
@@ -68,6 +72,8 @@ class Executor {
 
   ViewMode mode() const;
   const std::string& mode_reason() const;  // why direct; empty for private
+  // What of the confinement this machine's kernel cannot give; empty: nothing.
+  std::string missing_confinement() const;
 
  private:
   struct Impl;

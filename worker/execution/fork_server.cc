@@ -16,6 +16,7 @@
 
 #include "common/base/byte_codec.h"
 #include "worker/execution/process_cage.h"
+#include "worker/execution/system_calls.h"
 
 namespace extfarm {
 namespace {
@@ -31,6 +32,12 @@ struct Order {
 struct Reply {
   pid_t pid = -1;
   int error = 0;
+};
+
+// The same for all commands.
+struct Confinement {
+  const Limits& limits;
+  const std::vector<std::string>& hidden_files;
 };
 
 // MSG_NOSIGNAL: a server that is gone is an error, no signal.
@@ -101,14 +108,17 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
 }
 
 // The first process of the command's tree.  Becomes the command, too, as a copy.
-[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict) {
+[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, const Confinement& confinement) {
   ProcessRequest request;
   ViewPlan view;
   if (!read_message(bytes, request, view)) give_up(ends.status, EBADMSG);
   request.own_group = false;  // the tree's
   ::setpgid(0, 0);
-  if (const int error = enter_view(view); error != 0) give_up(ends.status, error);
+  if (const int error = enter_view(view, confinement.hidden_files); error != 0) give_up(ends.status, error);
   if (const int error = enter_process_cage(verdict); error != 0) give_up(ends.status, error);
+  const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
+  if (const int error = set_limits(confinement.limits, counts_processes); error != 0) give_up(ends.status, error);
+  if (const int error = forbid_system_calls(TraceRule::kOwnTreeOnly); error != 0) give_up(ends.status, error);
   Launch(request).become(ends);
 }
 
@@ -132,7 +142,7 @@ bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
   return true;
 }
 
-[[noreturn]] void serve(int socket) {
+[[noreturn]] void serve(int socket, const Confinement& confinement) {
   const unsigned long namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID;
   for (;;) {
     Order order;
@@ -144,7 +154,7 @@ bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone, namespaces | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
     if (pid == 0) {
       ::close(socket);
-      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4]);
+      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4], confinement);
     }
     const Reply reply{pid, pid < 0 ? errno : 0};
     for (const int end : ends) {
@@ -171,19 +181,19 @@ int leave_network() {
   return is_mapped ? 0 : errno;
 }
 
-[[noreturn]] void become_server(int socket, pid_t parent) {
+[[noreturn]] void become_server(int socket, pid_t parent, const Confinement& confinement) {
   for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   close_all_but(socket, 3);
   const int error = leave_network();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a new user namespace clears it
   if (::getppid() != parent || !write_all(socket, &error, sizeof error) || error != 0) ::_exit(0);
-  serve(socket);
+  serve(socket, confinement);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<ForkServer>> ForkServer::start() {
-  std::unique_ptr<ForkServer> out(new ForkServer);
+Result<std::unique_ptr<ForkServer>> ForkServer::start(const Limits& limits, std::vector<std::string> hidden_files) {
+  std::unique_ptr<ForkServer> out(new ForkServer(limits, std::move(hidden_files)));
   if (auto begun = out->begin(); !begun) return tl::unexpected(begun.error());
   return out;
 }
@@ -196,7 +206,7 @@ Result<void> ForkServer::begin() {
     return failure(ErrorCode::kUnavailable, std::string("no socket for the fork server: ") + std::strerror(errno));
   const pid_t parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ == 0) become_server(ends[1], parent);
+  if (pid_ == 0) become_server(ends[1], parent, {limits_, hidden_files_});
   ::close(ends[1]);
   socket_ = ends[0];
   int error = EIO;

@@ -6,9 +6,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/process/process_runner.h"
+#include "worker/execution/limits.h"
 #include "worker/execution/private_view.h"
 
 namespace extfarm {
@@ -17,7 +20,7 @@ class ForkServer {
  public:
   // Best called early: the server is a copy of this process as it is now.  Ends
   // with this object, or with this process.  Errors: kUnavailable.
-  static Result<std::unique_ptr<ForkServer>> start();
+  static Result<std::unique_ptr<ForkServer>> start(const Limits&, std::vector<std::string> hidden_files);
   ~ForkServer();
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
@@ -29,11 +32,14 @@ class ForkServer {
   Result<void> probe(ProcessRunner&, const std::string& scratch);
 
  private:
-  ForkServer() = default;
+  ForkServer(const Limits& limits, std::vector<std::string> hidden_files)
+      : limits_(limits), hidden_files_(std::move(hidden_files)) {}
   Result<void> begin();
   void end();
   bool send(const std::string& message, const ChildEnds&, int verdict);
 
+  const Limits limits_;
+  const std::vector<std::string> hidden_files_;
   int pid_ = -1, socket_ = -1;
 };
 

@@ -139,7 +139,7 @@ Result<PrivateView> PrivateView::prepare(const std::vector<std::string>& roots, 
   return view;
 }
 
-int enter_view(const ViewPlan& plan) {
+int enter_view(const ViewPlan& plan, const std::vector<std::string>& hidden_files) {
   const bool as_root = ::geteuid() == 0;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
   for (const auto& [root, options] : plan.overlays) {
@@ -147,6 +147,9 @@ int enter_view(const ViewPlan& plan) {
   }
   const char* scratch = plan.scratch.c_str();
   if (::mount(scratch, scratch, nullptr, MS_BIND, nullptr) != 0) return errno;
+  for (const auto& file : hidden_files) {
+    if (::mount("/dev/null", file.c_str(), nullptr, MS_BIND, nullptr) != 0 && errno != ENOENT && errno != ENOTDIR) return errno;
+  }
   if (as_root) {
     if (const int error = keep_harmless_devices(); error != 0) return error;
   }

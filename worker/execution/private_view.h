@@ -25,8 +25,8 @@ struct ViewPlan {
 
 // For the first process of its own mount, IPC and PID namespaces, before it
 // starts the command: closes everything but the views, and gives up its powers.
-// 0, or the errno of the step that failed.
-int enter_view(const ViewPlan&);
+// `hidden_files` read as empty.  0, or the errno of the step that failed.
+int enter_view(const ViewPlan&, const std::vector<std::string>& hidden_files);
 
 class PrivateView {
  public:

@@ -35,10 +35,54 @@ std::optional<std::string> ambiguity(const Action& action) {
     if (has_nul(name) || has_nul(value)) return "its environment has a NUL byte in it";
     if (name.find('=') != std::string::npos) return "its environment has the name " + name + ", with a value in it";
   }
+  // Paths that this worker joins to folders of its own.
+  const auto leads_elsewhere = [&](const fs::path& path) {
+    return has_nul(path.native()) || !path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
+  };
+  std::vector<std::string> paths = {action.cwd};
+  paths.insert(paths.end(), action.outputs.begin(), action.outputs.end());
+  paths.insert(paths.end(), action.view_roots.begin(), action.view_roots.end());
+  for (const auto& pinned : action.pinned) paths.push_back(pinned.path);
+  for (const auto& path : paths) {
+    if (has_nul(path)) return "one of its paths has a NUL byte in it";
+    if (leads_elsewhere(path)) return "its path " + path + " is relative or has .. in it";
+  }
   return std::nullopt;
 }
 
+// With more than one job gcc's link-time compiles are a makefile, in which its words are make's and the shell's.
+void link_with_one_job(std::vector<std::string>& argv, const std::string& program) {
+  if (program.find("clang") != std::string::npos || read_command_line(argv).kind == ActionKind::kCompile) return;
+  for (auto& word : argv) {
+    if (word.starts_with("-flto=")) word = "-flto=1";
+  }
+}
+
 }  // namespace
+
+bool is_out_of_reach(const std::string& path, const std::vector<std::string>& trusted_prefixes) {
+  if (lies_below_any("/", trusted_prefixes)) return true;
+  if (!path.starts_with('/')) return false;
+  fs::path folder = "/";
+  for (const auto& name : fs::path(path).relative_path()) {
+    std::error_code failed;
+    const std::string real = fs::canonical(folder, failed).string();
+    if (failed) return false;
+    folder /= name;
+    if (real == "/" || lies_below_any(real, trusted_prefixes)) continue;
+    const bool is_on_the_way = std::any_of(trusted_prefixes.begin(), trusted_prefixes.end(),
+                                           [&](const std::string& prefix) { return lies_below_any(prefix, {real}); });
+    if (!is_on_the_way || fs::is_symlink(folder, failed)) return false;
+  }
+  return true;
+}
+
+std::optional<std::string> trusted_name(const std::string& path, const std::vector<std::string>& trusted_prefixes) {
+  std::error_code failed;
+  const auto real = fs::canonical(path, failed).string();
+  if (failed || !lies_below_any(real, trusted_prefixes)) return std::nullopt;
+  return is_out_of_reach(path, trusted_prefixes) ? path : real;
+}
 
 bool lies_below_any(const std::string& path, const std::vector<std::string>& folders) {
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
@@ -56,9 +100,11 @@ std::optional<std::string> untrusted_code(const std::vector<std::string>& argv, 
     // A plain word names a plug-in in gcc's own folder.
     const bool is_own_plugin = option == "-fplugin" && path.find_first_of("/.") == std::string::npos;
     const bool anything_goes = lies_below_any("/", trusted_prefixes);
-    if (is_own_plugin || anything_goes || is_trusted(fs::path(cwd) / path, trusted_prefixes)) continue;
+    const auto whole = fs::path(cwd) / path;
+    if (is_own_plugin || anything_goes) continue;
+    if (is_trusted(whole, trusted_prefixes) && is_out_of_reach(whole.string(), trusted_prefixes)) continue;
     return "it would load " + (path.empty() ? "code" : path) + " into the compiler (" + option +
-           "), which is not below a folder that this worker trusts";
+           "), which is not, or by a way that others may change, below a folder that this worker trusts";
   }
   return std::nullopt;
 }
@@ -71,8 +117,9 @@ std::optional<std::string> restrict_search_path(std::vector<std::pair<std::strin
   std::string kept;
   std::istringstream folders(path->second);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    if (folder.starts_with('/') && is_trusted(folder, trusted_prefixes)) {
-      kept += (kept.empty() ? "" : ":") + folder;
+    const auto name = folder.starts_with('/') ? trusted_name(folder, trusted_prefixes) : std::nullopt;
+    if (name) {
+      kept += (kept.empty() ? "" : ":") + *name;
       continue;
     }
     for (const auto* program : kSearchedFor) {
@@ -86,19 +133,22 @@ std::optional<std::string> restrict_search_path(std::vector<std::pair<std::strin
 }
 
 std::optional<std::string> make_trustworthy(Action& action, const std::string& program,
-                                            const std::vector<std::string>& trusted_prefixes,
+                                            const std::vector<std::string>& trusted_prefixes, bool only_compilers,
                                             const Filesystem& filesystem) {
   if (auto odd = ambiguity(action)) return odd;
   for (const auto& [name, value] : action.environment) {
     if (!environment_matters(name)) return "its environment has " + name + ", which no compiler should see";
   }
-  // Whatever kind the coordinator calls it.
-  const bool is_compiler = read_command_line({program, "-c", "x.c"}).kind != ActionKind::kOther ||
-                           read_command_line(action.argv).kind != ActionKind::kOther;
+  // Whatever kind the coordinator calls it, and whatever name its first word has.
+  const bool is_compiler_by_name = read_command_line({program, "-c", "x.c"}).kind != ActionKind::kOther ||
+                                   read_command_line({program, "rcs", "x.a", "x.o"}).kind == ActionKind::kArchive;
+  if (only_compilers && !is_compiler_by_name) return "this worker runs only compilers, and " + program + " is none";
+  const bool is_compiler = is_compiler_by_name || read_command_line(action.argv).kind != ActionKind::kOther;
   if (!is_compiler) return std::nullopt;
   auto expanded = expand_response_files(action.argv, action.cwd, filesystem);
   if (!expanded) return expanded.error().message;
   action.argv = std::move(expanded->argv);
+  link_with_one_job(action.argv, program);
   if (auto reason = untrusted_code(action.argv, program, action.cwd, trusted_prefixes)) return reason;
   return restrict_search_path(action.environment, trusted_prefixes);
 }

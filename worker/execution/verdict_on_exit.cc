@@ -39,4 +39,10 @@ ExitVerdict verdict_on(const ProcessExit& exit) {
   return {OutcomeClass::kCommandFailed, ""};
 }
 
+bool is_hindered(const ProcessExit& exit, bool is_direct) {
+  if (exit.exit_code == 0) return false;
+  const auto says = [&](std::string_view words) { return exit.stderr_bytes.find(words) != std::string::npos; };
+  return says("Operation not permitted") || (is_direct && says("Permission denied"));
+}
+
 }  // namespace extfarm

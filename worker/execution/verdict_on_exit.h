@@ -16,4 +16,8 @@ struct ExitVerdict {
 
 ExitVerdict verdict_on(const ProcessExit&);
 
+// Whether a command failed for want of something that it has where nobody
+// confines it: a system call, or for a direct command a file beside its output.
+bool is_hindered(const ProcessExit&, bool is_direct);
+
 }  // namespace extfarm

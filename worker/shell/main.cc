@@ -3,9 +3,12 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <random>
 
 #include "common/system/filesystem.h"
@@ -27,6 +30,16 @@ std::string reachable(const std::string& endpoint, const extfarm::WorkerSettings
   const bool any = address == "0.0.0.0" || address == "*" || address == "[::]";
   if (!settings.advertise.empty()) return "tcp://" + settings.advertise + endpoint.substr(colon);
   return any ? "tcp://" + extfarm::host_name() + endpoint.substr(colon) : endpoint;
+}
+
+// Each connection is a descriptor, also one of a stranger until the handshake's
+// time is up.  Called after the fork server has started: commands keep the usual limit.
+void raise_descriptor_limit() {
+  constexpr rlim_t kEnough = 65'536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kEnough));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -72,15 +85,21 @@ int main(int argc, char** argv) {
     execution.scratch = settings->scratch + "/" + beacon.name;
     execution.permitted_roots = settings->roots;
     execution.trusted_prefixes = settings->trusted;
+    execution.only_compilers = settings->only_compilers;
     execution.force_direct = settings->direct;
+    for (const char* name : {"/worker.key", "/client.key"})
+      execution.hidden_files.push_back(std::filesystem::absolute(settings->key_folder + name).string());
+    execution.limits.memory_bytes = usable_memory_bytes();
     Executor executor(execution, clock);
     if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
-    WorkerLoop loop(*settings, beacon, **channel, executor, clock);
+    Admission admission(settings->key_folder, client->public_key, *allowed);
+    raise_descriptor_limit();
+    WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission);
     if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
       return refuse(written.error().message);
-    spdlog::info("worker.ready name={} endpoint={} slots={} view={} {}", beacon.name, beacon.endpoint,
+    spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
                  beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
-                 executor.mode_reason());
+                 executor.missing_confinement(), executor.mode_reason());
     ended = loop.run();
     remove_beacon(settings->rendezvous, beacon);
   }

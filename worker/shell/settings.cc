@@ -68,6 +68,8 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
                  "Compiles may write (privately) only below this folder; may be repeated; default: anywhere");
   app.add_option("--trust", settings.trusted,
                  "Run compilers below this folder; may be repeated; default: /usr, /opt");
+  app.add_flag("--only-compilers", settings.only_compilers,
+               "Of what lies below the --trust folders run only compilers, linkers and archivers: no Cython, no generators");
   app.add_option("--scratch", settings.scratch,
                  "Local folder for private views; not on a network filesystem; default: in /dev/shm if that has a GiB\n"
                  "for each slot, else in /var/tmp");

@@ -23,6 +23,7 @@ struct WorkerSettings {
   std::uint32_t slots = 0;  // 0: counted
   std::uint64_t memory_bytes = 0;  // that attempts may use together; 0: what the machine has
   std::string tools;  // file of what another process on this host has learnt of its compilers; empty: none
+  bool only_compilers = false;
   bool direct = false;
   bool exit_with_parent = false;
   bool quiet = false;

@@ -15,6 +15,8 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(500);
+constexpr Duration kRefusalsCountedOver = std::chrono::minutes(1);
+constexpr std::size_t kRefusalsSaid = 30;  // each minute
 
 void watch(int epoll, int fd) {
   epoll_event event{};
@@ -33,18 +35,20 @@ sigset_t block_signals() {
 }
 
 WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, BoundChannel& channel,
-                       Executor& executor, const Clock& clock)
+                       Executor& executor, const Clock& clock, Admission& admission)
     : settings_(settings),
       beacon_(beacon),
       channel_(channel),
       executor_(executor),
       clock_(clock),
+      admission_(admission),
       session_([&] {
         session::SessionPolicy policy;
         policy.slots = settings.slots;
         return policy;
       }()),
-      last_busy_(clock.now()) {
+      last_busy_(clock.now()),
+      refusals_since_(last_busy_) {
   const sigset_t set = block_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -64,11 +68,8 @@ int WorkerLoop::run() {
     read_messages();
     read_attempts();
     tell(session::TimeAdvanced{});
-    for (const auto& news : channel_.take_news()) {
-      if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected)
-        continue;
-      spdlog::warn("connection.refused detail=\"{}\"", news.detail);
-    }
+    look_at_keys();
+    say_who_was_refused();
     const Timestamp now = clock_.now();
     if (session_.has_coordinators()) last_busy_ = now;
     if (settings_.idle_exit && now - last_busy_ >= *settings_.idle_exit) {
@@ -77,6 +78,34 @@ int WorkerLoop::run() {
     }
   }
   return *exit_code_;
+}
+
+// Whose key is no longer admitted is stopped at once.
+void WorkerLoop::look_at_keys() {
+  if (auto keys = admission_.changed(clock_.now())) {
+    spdlog::info("keys.changed admitted={}", keys->size());
+    channel_.admit_only(std::move(*keys));
+    std::vector<CoordinatorId> revoked;
+    for (const auto& [id, coordinator] : coordinators_) {
+      if (!admission_.admits(coordinator.key)) revoked.push_back(id);
+    }
+    for (const auto id : revoked) end_coordinator(id);
+  }
+  if (const auto complaint = admission_.take_complaint()) spdlog::warn("keys.unreadable detail=\"{}\"", *complaint);
+}
+
+// A flood shall not fill the disk with lines.
+void WorkerLoop::say_who_was_refused() {
+  const Timestamp now = clock_.now();
+  if (now - refusals_since_ >= kRefusalsCountedOver) {
+    if (refused_count_ > kRefusalsSaid) spdlog::warn("connection.refused more={}", refused_count_ - kRefusalsSaid);
+    refusals_since_ = now;
+    refused_count_ = 0;
+  }
+  for (const auto& news : channel_.take_news()) {
+    if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected) continue;
+    if (++refused_count_ <= kRefusalsSaid) spdlog::warn("connection.refused detail=\"{}\"", news.detail);
+  }
 }
 
 Duration WorkerLoop::time_to_wait(Timestamp now) const {
@@ -112,14 +141,15 @@ void WorkerLoop::read_messages() {
       channel_.drop(envelope->peer);
       if (known != peers_.end()) end_coordinator(known->second);
     } else if (const auto* hello = std::get_if<protocol::Hello>(&*message)) {
-      greet(envelope->peer, *hello);
-    } else if (known != peers_.end()) {
+      greet(*envelope, *hello);
+    } else if (known != peers_.end() && coordinators_.at(known->second).key == envelope->key) {
       handle(known->second, *message);
     }
   }
 }
 
-void WorkerLoop::greet(const PeerId& peer, const protocol::Hello& hello) {
+void WorkerLoop::greet(const Envelope& envelope, const protocol::Hello& hello) {
+  const PeerId& peer = envelope.peer;
   if (hello.version != protocol::kVersion) {
     spdlog::warn("coordinator.refused user={} host={} version={} ours={}", hello.user, hello.host,
                  hello.version, protocol::kVersion);
@@ -130,9 +160,14 @@ void WorkerLoop::greet(const PeerId& peer, const protocol::Hello& hello) {
   if (known == coordinators_.end()) {
     const CoordinatorId id{next_coordinator_++};
     known =
-        coordinators_.emplace(id, Coordinator{peer, hello.coordinator_epoch, hello.user + "@" + hello.host})
+        coordinators_
+            .emplace(id, Coordinator{peer, hello.coordinator_epoch, hello.user + "@" + hello.host, envelope.key})
             .first;
     spdlog::info("coordinator.joined id={} from={}", id.value, known->second.name);
+  }
+  if (known->second.key != envelope.key) {  // another user, who wants its results and to end its leases
+    spdlog::warn("coordinator.refused user={} host={} reason=\"it names another's epoch\"", hello.user, hello.host);
+    return;
   }
   peers_.erase(known->second.peer);
   known->second.peer = peer;  // another connection of the same coordinator

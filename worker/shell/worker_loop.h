@@ -14,6 +14,7 @@
 #include "common/transport/channel.h"
 #include "worker/execution/executor.h"
 #include "worker/session/session.h"
+#include "worker/shell/admission.h"
 #include "worker/shell/settings.h"
 
 namespace extfarm {
@@ -26,7 +27,7 @@ sigset_t block_signals();
 class WorkerLoop {
  public:
   // `channel` is bound, `beacon` is written.
-  WorkerLoop(const WorkerSettings&, const Beacon&, BoundChannel&, Executor&, const Clock&);
+  WorkerLoop(const WorkerSettings&, const Beacon&, BoundChannel&, Executor&, const Clock&, Admission&);
   ~WorkerLoop();
   WorkerLoop(const WorkerLoop&) = delete;
   WorkerLoop& operator=(const WorkerLoop&) = delete;
@@ -38,6 +39,7 @@ class WorkerLoop {
     PeerId peer;
     std::uint64_t epoch = 0;
     std::string name;  // user@host
+    std::string key;   // proved by its connection
   };
   struct Attempt {
     Action action;
@@ -46,7 +48,9 @@ class WorkerLoop {
   void read_signals();
   void read_messages();
   void handle(CoordinatorId, const protocol::ToWorker&);
-  void greet(const PeerId&, const protocol::Hello&);
+  void greet(const Envelope&, const protocol::Hello&);
+  void look_at_keys();
+  void say_who_was_refused();
   void read_attempts();
   void tell(const session::Event&);
   void carry_out(const session::Command&);
@@ -60,6 +64,7 @@ class WorkerLoop {
   BoundChannel& channel_;
   Executor& executor_;
   const Clock& clock_;
+  Admission& admission_;
   session::Session session_;
   std::map<PeerId, CoordinatorId> peers_;
   std::map<CoordinatorId, Coordinator> coordinators_;
@@ -67,6 +72,8 @@ class WorkerLoop {
   std::uint64_t next_coordinator_ = 1;
   std::uint64_t next_sequence_ = 1;  // of heartbeats; grows for as long as this process lives
   Timestamp last_busy_;
+  Timestamp refusals_since_;  // the minute that refused_count_ counts
+  std::size_t refused_count_ = 0;
   int signals_ = -1, epoll_ = -1;
   bool draining_ = false;
   std::optional<int> exit_code_;

@@ -109,6 +109,10 @@ TEST(LoadedCode, IsFoundInEverySpelling) {
             "-load:d.so --ld-path:/x/ld -fuse-ld:/y/ld --config:e.cfg ");
   EXPECT_EQ(loaded({"gcc", "-Wl,-plugin,a.so", "-Xlinker", "--plugin=b.so", "-Wp,-fplugin=c.so", "-Wl,@d"}),
             "-plugin:a.so --plugin:b.so -fplugin:c.so @:d ");
+  EXPECT_EQ(loaded({"gcc", "--prefix=a/", "--prefix", "b/", "--for-linker=-plugin", "--for-linker=c.so"}),
+            "--prefix:a/ --prefix:b/ -plugin:c.so ");
+  EXPECT_EQ(loaded({"gcc", "-fcompare-debug=-fplugin=a.so", "-fmodule-mapper=|b c", "-fmodule-mapper=names.txt"}),
+            "-fcompare-debug:-fplugin=a.so -fmodule-mapper:b c ");
 }
 
 TEST(LoadedCode, OrdinaryOptionsLoadNothing) {

@@ -41,7 +41,7 @@ class ArtifactsTest : public testing::Test {
 
   Result<void> check(const AttestedOutput& output) const { return check_outputs({{}, {output}}, {root_}); }
   Result<void> publish_all(std::vector<AttestedOutput> outputs, const std::vector<std::string>& contents) {
-    return publish({{}, std::move(outputs)}, contents, filesystem_);
+    return publish({{}, std::move(outputs)}, contents, {root_});
   }
   static std::string content_of(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
@@ -264,6 +264,41 @@ TEST_F(ArtifactsTest, AFileWhereAFolderIsNeededFailsAndLeavesNoTemporaryFile) {
   EXPECT_EQ(published.error().code, ErrorCode::kIo);
   EXPECT_NE(published.error().message.find(root_ + "/sub/b.o"), std::string::npos);
   EXPECT_EQ(names(), Names{"sub"});
+}
+
+TEST_F(ArtifactsTest, ASymlinkThatLeadsOutsideIsRefused) {
+  fs::create_directory_symlink(base_ + "/outside", root_ + "/leak");
+  for (const auto& target : {base_ + "/outside/a", std::string("../outside"), std::string("sub/../../x"), std::string("/etc/passwd"),
+                             std::string("leak/a"), std::string(), std::string("a\0b", 3)}) {
+    expect_refused(check(symlink(root_ + "/l", target)), root_ + "/l");
+  }
+  EXPECT_TRUE(check(symlink(root_ + "/sub/l", "../a.so.1")));
+  EXPECT_TRUE(check(symlink(root_ + "/l", root_ + "/not/yet")));
+}
+
+// Between the check and the publication lies the time in which the bytes arrive.
+TEST_F(ArtifactsTest, AFolderThatHasBecomeALinkOutsideSinceTheCheckIsRefused) {
+  std::ofstream(base_ + "/outside/kept") << "theirs";
+  for (const auto& output : {file(root_ + "/d/a.o", "a"), folder(root_ + "/d/new", 0777), removed(root_ + "/d/kept"),
+                             symlink(root_ + "/d/l", "x"), file(root_ + "/d/deep/a.o", "a")}) {
+    fs::create_directories(root_ + "/d");
+    ASSERT_TRUE(check(output)) << output.path;
+    fs::remove_all(root_ + "/d");
+    fs::create_directory_symlink("../outside", root_ + "/d");
+    const std::string content = output.kind == OutputKind::kFile ? "a" : "";
+    expect_refused(publish_all({output}, {content}), output.path);
+    EXPECT_EQ(std::distance(fs::directory_iterator(base_ + "/outside"), {}), 1) << output.path;
+    fs::remove(root_ + "/d");
+  }
+  EXPECT_EQ(content_of(base_ + "/outside/kept"), "theirs");
+}
+
+// In one result: the link first, then what would be written through it.
+TEST_F(ArtifactsTest, ALinkOfTheSameResultIsNotWrittenThrough) {
+  const std::vector<AttestedOutput> outputs = {symlink(root_ + "/d", "../outside"), file(root_ + "/d/a.o", "a")};
+  EXPECT_FALSE(check_outputs({{}, outputs}, {root_}));
+  static_cast<void>(publish_all(outputs, {"", "a"}));
+  EXPECT_TRUE(fs::is_empty(base_ + "/outside"));
 }
 
 // In a child: a limit on file size makes the second file's write fail halfway.

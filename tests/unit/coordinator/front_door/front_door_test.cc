@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -216,6 +218,34 @@ TEST_F(FrontDoorTest, ASlotAndANumberOfJobsAreAskedFor) {
   client.read_line();
   EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"go","id":"2"})"));
   EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"jobs","id":"3","jobs":18})"));
+}
+
+// Also where the socket's mode would let it in: who connects is asked of the kernel.
+TEST_F(FrontDoorTest, AClientOfAnotherUserIsTurnedAwayUnread) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+  struct stat st {};
+  ASSERT_EQ(::stat((folder_ + "/d").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+  ::chmod(folder_.c_str(), 0777);
+  ::chmod((folder_ + "/d").c_str(), 0777);
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
+    Client client(folder_ + "/d");
+    static_cast<void>(::send(client.fd_, (kHello + kSubmit).data(), (kHello + kSubmit).size(), MSG_NOSIGNAL));
+    char c;
+    const auto n = ::recv(client.fd_, &c, 1, 0);  // 0, or an error where what it said was not read
+    ::_exit(client.connected_ && n <= 0 ? 0 : 1);
+  }
+  int status = -1;
+  for (int turns = 0; turns < 100 && ::waitpid(stranger, &status, WNOHANG) == 0; ++turns) {
+    pollfd fd{door_->fd(), POLLIN, 0};
+    ::poll(&fd, 1, 50);
+    EXPECT_TRUE(door_->take_events().empty());
+  }
+  EXPECT_EQ(status, 0);
+  Client own(folder_ + "/d");
+  EXPECT_TRUE(own.connected_);
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ class AttemptFixture : public testing::Test {
     settings.permitted_roots = {"/"};
     settings.trusted_prefixes = {"/usr"};
     settings.force_direct = direct;
+    settings.limits = limits_;
+    settings.only_compilers = only_compilers_;
+    settings.hidden_files = hidden_files_;
     executor_ = std::make_unique<Executor>(settings, clock_);
   }
   void write(const std::string& name, const std::string& text) const {
@@ -101,6 +104,9 @@ class AttemptFixture : public testing::Test {
 
   MonotonicClock clock_;
   std::string top_, tree_;
+  Limits limits_;  // of the next restart
+  std::vector<std::string> hidden_files_;
+  bool only_compilers_ = false;
   std::unique_ptr<Executor> executor_;
   AttemptKey key_{CoordinatorId{1}, LeaseId{1}};
 };

@@ -25,7 +25,8 @@ TEST_F(Trust, CodeFromTheTreeIsNotLoadedIntoACompiler) {
 TEST_F(Trust, NorByALinkInATrustedName) {
   write("p.so", "");
   std::filesystem::create_symlink("/usr", tree_ + "/usr");
-  EXPECT_FALSE(untrusted_code({"gcc", "-B" + tree_ + "/usr/bin"}, "/usr/bin/gcc", tree_, {"/usr"}).has_value());
+  EXPECT_TRUE(untrusted_code({"gcc", "-B" + tree_ + "/usr/bin"}, "/usr/bin/gcc", tree_, {"/usr"}).has_value());
+  EXPECT_FALSE(untrusted_code({"gcc", "-B/usr/bin"}, "/usr/bin/gcc", tree_, {"/usr"}).has_value());
   std::filesystem::create_symlink(tree_ + "/p.so", tree_ + "/q.so");
   EXPECT_TRUE(untrusted_code({"gcc", "-fplugin=q.so"}, "/usr/bin/gcc", tree_, {"/usr"}).has_value());
 }
@@ -69,6 +70,25 @@ TEST_F(Trust, ACommandWithoutWordsIsRefused) {
   auto action = compile({"gcc", "-c", "a.c", "-o", "a.o"});
   action.argv.clear();
   expect_refused(action, "no words");
+}
+
+TEST_F(Trust, AWorkerForCompilersOnlyRunsNothingElseWhateverItIsCalled) {
+  only_compilers_ = true;
+  restart(false);
+  write("x.o", "");
+  std::filesystem::create_symlink("/usr/bin/sh", tree_ + "/gcc");
+  for (const auto kind : {ActionKind::kOther, ActionKind::kCompile, ActionKind::kLink, ActionKind::kCythonize}) {
+    auto shell = command(kind, {"sh", "-c", "echo > ran"});
+    expect_refused(shell, "only compilers");
+    shell.argv[0] = "gcc";
+    expect_refused(shell, "only compilers");
+    shell.program = tree_ + "/gcc";
+    expect_refused(shell, "only compilers");
+  }
+  for (const std::string program : {"env", "python3", "make", "perl", "find", "ld", "as"})
+    expect_refused(command(ActionKind::kOther, {program, "-c", "a.c"}), "only compilers");
+  EXPECT_EQ(run(compile({"gcc", "-c", "a.c", "-o", "a.o"})).outcome_class, OutcomeClass::kSucceeded);
+  EXPECT_EQ(run(command(ActionKind::kArchive, {"ar", "rcs", "x.a", "x.o"})).outcome_class, OutcomeClass::kSucceeded);
 }
 
 TEST_F(Trust, AnAssemblerOnTheUsersPathIsNotRun) {

@@ -40,6 +40,20 @@ TEST_F(ViewConfinement, NoInterfaceIsUp) {
   EXPECT_EQ(outcome.stdout_bytes, "");
 }
 
+// An error message or an object would carry it to whoever asked for the compile.
+TEST_F(ViewConfinement, TheWorkersSecretsReadAsEmpty) {
+  std::ofstream(top_ + "/outside.key") << "secret";
+  write("inside.key", "secret");
+  hidden_files_ = {top_ + "/outside.key", tree_ + "/inside.key", top_ + "/absent.key"};
+  restart(false);
+  const auto outcome = run(script("cat inside.key ../outside.key; rm -f inside.key; cat inside.key; true"));
+  EXPECT_EQ(outcome.stdout_bytes, "") << outcome.stderr_bytes;
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.reason;
+  auto action = compile({"gcc", "-c", "-x", "assembler", "-", "-o", "a.o"});
+  action.stdin_bytes = ".incbin \"" + top_ + "/outside.key\"\n";
+  EXPECT_EQ(output(run(action), "a.o").find("secret"), std::string::npos);
+}
+
 TEST_F(ViewConfinement, AFolderMadeAnewTellsWhatItLost) {
   std::filesystem::create_directories(tree_ + "/d/deep");
   write("d/old", "1");
