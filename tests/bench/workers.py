@@ -18,7 +18,9 @@ READY_WITHIN_SECONDS = 30
 class Workers:
     """`variables` is what a build needs in its environment to find them."""
 
-    def __init__(self, folder, count=1, slots=2, trusted=("/usr",), scratch=None):
+    def __init__(self, folder, count=1, slots=2, trusted=("/usr",), scratch=None, log=None):
+        """What they say goes to the file `log`; without one, only errors are said."""
+        self._log = log
         self.rendezvous, self._scratch = os.path.join(folder, "workers"), scratch
         self.variables = {"HOME": os.path.join(folder, "home"), "EXTFARM_RENDEZVOUS": self.rendezvous}
         self._count, self._slots, self._trusted, self._started = count, slots, trusted, []
@@ -26,18 +28,25 @@ class Workers:
     def __enter__(self):
         os.makedirs(self.variables["HOME"], exist_ok=True)
         command = [os.path.join(PROGRAMS, "extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--advertise", "127.0.0.1",
-                   "--slots", str(self._slots), "-q"]
+                   "--slots", str(self._slots)]
+        command += [] if self._log else ["-q"]
         for trusted in self._trusted:
             command += ["--trust", trusted]
         try:
             for number in range(self._count):
                 own = ["--scratch", os.path.join(self._scratch, str(number))] if self._scratch else []
-                self._started.append(subprocess.Popen(command + own, env={**os.environ, **self.variables}))
+                with open(self._log or os.devnull, "ab") as out:
+                    self._started.append(subprocess.Popen(command + own, env={**os.environ, **self.variables},
+                                                          stderr=out if self._log else None))
             self._wait_until_announced()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    @property
+    def pids(self):
+        return [worker.pid for worker in self._started]
 
     def _wait_until_announced(self):
         end = time.monotonic() + READY_WITHIN_SECONDS

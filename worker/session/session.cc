@@ -207,7 +207,10 @@ void Session::State::forget_silent_coordinators() {
   for (const auto& [id, coordinator] : coordinators) {
     if (now - coordinator.last_heard >= policy.coordinator_silence) silent.push_back(id);
   }
-  for (const CoordinatorId id : silent) forget_coordinator(id);
+  for (const CoordinatorId id : silent) {
+    forget_coordinator(id);
+    commands.push_back(ForgetCoordinator{id});
+  }
 }
 
 void Session::State::start_queued() {

@@ -72,8 +72,11 @@ struct SendHeartbeat {
   bool knows_coordinator = true;
   std::vector<HeldLease> leases;
 };
+struct ForgetCoordinator {  // nothing heard of it for too long; a later hello makes it a new one
+  CoordinatorId coordinator;
+};
 struct EndSession {};  // drained: nothing runs, nothing waits to be fetched
-using Command = std::variant<StartAttempt, ForgetAttempt, SendReport, SendHeartbeat, EndSession>;
+using Command = std::variant<StartAttempt, ForgetAttempt, SendReport, SendHeartbeat, ForgetCoordinator, EndSession>;
 
 class Session {
  public:

@@ -206,10 +206,14 @@ void WorkerLoop::handle(CoordinatorId from, const protocol::ToWorker& message) {
 }
 
 void WorkerLoop::end_coordinator(CoordinatorId id) {
+  tell(session::CoordinatorGone{id});
+  forget_coordinator(id);
+}
+
+void WorkerLoop::forget_coordinator(CoordinatorId id) {
   const auto it = coordinators_.find(id);
   if (it == coordinators_.end()) return;
   spdlog::info("coordinator.left id={} from={}", id.value, it->second.name);
-  tell(session::CoordinatorGone{id});
   peers_.erase(it->second.peer);
   coordinators_.erase(id);
 }
@@ -259,6 +263,8 @@ void WorkerLoop::carry_out(const session::Command& command) {
     heartbeat.knows_coordinator = beat->knows_coordinator;
     for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.phase});
     send(beat->coordinator, heartbeat);
+  } else if (const auto* silent = std::get_if<session::ForgetCoordinator>(&command)) {
+    forget_coordinator(silent->coordinator);
   } else if (std::holds_alternative<session::EndSession>(command)) {
     exit_code_ = 0;
   }

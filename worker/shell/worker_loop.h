@@ -57,6 +57,7 @@ class WorkerLoop {
   void send(CoordinatorId, const protocol::ToCoordinator&);
   void send_report(CoordinatorId, LeaseId);
   void end_coordinator(CoordinatorId);
+  void forget_coordinator(CoordinatorId);
   Duration time_to_wait(Timestamp now) const;
 
   const WorkerSettings& settings_;

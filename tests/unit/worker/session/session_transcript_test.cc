@@ -51,6 +51,7 @@ struct InWords {
     }
     return text + (held.empty() ? "" : " holds=" + held);
   }
+  std::string operator()(const ForgetCoordinator& c) const { return "forget c" + std::to_string(c.coordinator.value); }
   std::string operator()(const EndSession&) const { return "end"; }
 };
 
