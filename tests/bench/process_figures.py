@@ -63,14 +63,18 @@ class Growth:
     def add(self, at, figures):
         self.samples.append((at, figures))
 
-    def _since_warm(self):
+    def _ends(self):
+        """(at, least figures) of the first fifth of the samples that count, and of the last: what is there for a moment
+        is no growth."""
         warm = self.samples[-1][0] * self._warm_share
-        first = next(sample for sample in self.samples if sample[0] >= warm)
-        return first, self.samples[-1]
+        counting = [sample for sample in self.samples if sample[0] >= warm]
+        size = max(1, len(counting) // 5)
+        return [(part[-1][0], Figures(*map(min, *(dataclasses.astuple(figures) for _, figures in part * 2))))
+                for part in (counting[:size], counting[-size:])]
 
     def problems(self):
         """In words; empty when nothing grows."""
-        (begin, first), (end, last) = self._since_warm()
+        (begin, first), (end, last) = self._ends()
         found = list(self.complaints)
         allowed = self.SLACK_KIB + (end - begin) * self.BYTES_FOR_EACH / 1024
         if last.memory_kib - first.memory_kib > allowed:
@@ -81,5 +85,5 @@ class Growth:
         return found
 
     def __str__(self):
-        (begin, first), (end, last) = self._since_warm()
+        (begin, first), (end, last) = self._ends()
         return f"from {begin} to {end}: memory {first.memory_kib} to {last.memory_kib} KiB; at the end {last}"

@@ -21,6 +21,7 @@ class WorkerHost:
 
     def __init__(self, lab, name, slots, *options):
         self.lab, self.name, self.host = lab, name, lab[name]
+        self.is_spared = False  # from being killed
         self.port = list(lab.hosts).index(name) + 1
         self._slots, self._options, self.worker = slots, options, None
         small = f"mkdir -p {LOCAL}/small && mount -t tmpfs -o size={SCRATCH_MEGABYTES}m scratch {LOCAL}/small"
@@ -94,8 +95,9 @@ class Schedule:
         self._planned, self._open, self.told = [], [], []
         for _ in range(random.randint(1, 5)):
             what = random.choice([*FAULTS, KILL_COORDINATOR])
+            exposed = [place for place in places if FAULTS.get(what) is not _kill or not place.is_spared]
             self._planned.append((random.uniform(0.2, longest_start), random.uniform(0.2, LONGEST_SECONDS), what,
-                                  random.choice(places)))
+                                  random.choice(exposed)))
         self._planned.sort(key=lambda entry: entry[0])
         self._began = time.monotonic()
         self.kills_coordinator = False
