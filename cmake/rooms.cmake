@@ -45,5 +45,6 @@ function(room_test dir)
   target_compile_definitions(${name}_test PRIVATE EXTFARM_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              EXTFARM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_link_libraries(${name}_test PRIVATE ${needs} gtest gmock gtest_main pthread)
+  add_dependencies(unit_tests ${name}_test)
   add_test(NAME ${dir} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

@@ -1,6 +1,6 @@
 """What one worker holds after many builds: memory, descriptors, threads, children, scratch files.
 
-    scripts/bench growth [--actions 100000] [--json FILE]
+    scripts/bench growth [--actions 100000] [--projects N] [--json FILE]
 
 One worker serves one coordinator after the other.  Each builds new files in a new folder by a compiler that takes a
 millisecond; every tenth build fails, and of every tenth the coordinator is killed half-way.  Exit code 1 when the
@@ -111,10 +111,11 @@ def _all_forgotten(log):
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--actions", type=int, default=100_000)
+    options.add_argument("--projects", type=int, help="how many are different; default: all")
     options.add_argument("--json")
     chosen = options.parse_args()
     began = time.monotonic()
-    growth, builds = run(chosen.actions, 30, warm_share=2 / 3, tell=lambda line: print(line, flush=True))
+    growth, builds = run(chosen.actions, 30, chosen.projects, 2 / 3, tell=lambda line: print(line, flush=True))
     problems = growth.problems()
     print(f"{builds.actions} actions in {time.monotonic() - began:.0f} s, {builds.failed} builds failed as they should, "
           f"{builds.killed} coordinators killed; {growth}; {'; '.join(problems) or 'nothing grows'}")

@@ -1,4 +1,5 @@
 // extfarm-worker: reads its settings, joins the rooms, runs the loop.
+#include <malloc.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -17,6 +18,9 @@
 namespace {
 
 constexpr int kExitConfiguration = 78;
+// Larger pieces of memory go back to the system when they are free.  By itself malloc would keep, for as long as the
+// worker lives, what the largest file took that was ever read.
+constexpr int kReturnedFromBytes = 1 << 20;
 
 int refuse(const std::string& message) {
   std::fprintf(stderr, "extfarm-worker: %s\n", message.c_str());
@@ -53,6 +57,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "extfarm-worker: %s\n", settings.error().message.c_str());
     return exit_code;
   }
+  ::mallopt(M_MMAP_THRESHOLD, kReturnedFromBytes);
   block_signals();
   if (settings->exit_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGHUP);
   spdlog::set_default_logger(spdlog::stderr_color_mt("extfarm-worker"));

@@ -1,0 +1,18 @@
+// What every program built with a sanitizer is told, also where a test or a
+// lab host has cleared the environment: reports lie in one folder, for a farm
+// goes on without the worker that ended.  ..._OPTIONS in the environment come after.
+#define EXTFARM_LOG "log_path=" EXTFARM_REPORTS "/report"
+
+extern "C" {
+
+const char* __asan_default_options() { return EXTFARM_LOG ":strict_string_checks=1:check_initialization_order=1"; }
+
+const char* __ubsan_default_options() { return EXTFARM_LOG ":print_stacktrace=1"; }
+
+// Attempts and commands are made by fork beside libzmq's threads, and start no thread themselves.
+const char* __tsan_default_options() { return EXTFARM_LOG ":die_after_fork=0:second_deadlock_stack=1"; }
+
+// libzmq is not built with the sanitizer, so its own locks and atomics are not seen: what it hands from one of its
+// threads to another looks like a race.
+const char* __tsan_default_suppressions() { return "called_from_lib:libzmq.so.5\nrace:libzmq.so.5\n"; }
+}
