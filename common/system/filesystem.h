@@ -90,7 +90,7 @@ class DigestCache {
     bool is_settled = true;
   };
   using Entries = std::unordered_map<std::string, Entry>;
-  static constexpr std::size_t kMostRecent = 16384;  // two times 2 MB; a large compile reads a few thousand files
+  static constexpr std::size_t kMostRecent = 16384;  // two times 3.5 MB; a large compile reads a few thousand files
   const Entry* find(const std::string& path);
   void keep(const std::string& path, const Entry&);
 
