@@ -106,7 +106,9 @@ void World::check_the_end() {
   }
   if (!calm_) return;
   require(counts.retried == 0, "something was retried though nothing went wrong");
-  require(counts.backups == 0 && counts.quarantined == 0, "a worker was doubted though nothing went wrong");
+  // Runs of one length differ by up to a half.  Once in 150,000 builds the first few make a host look so quick that
+  // one more is taken for overdue there.
+  require(counts.backups <= 1 && counts.quarantined == 0, "a worker was doubted though nothing went wrong");
   require(counts.run_locally == 0, "something was sent home though nothing went wrong");
   for (const auto& [id, action] : actions_) {
     require(action.start_count <= 1 + action.was_taken_back,
