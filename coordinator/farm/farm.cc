@@ -52,6 +52,8 @@ void Farm::turn() {
   publications_.advance(turn_started_);
   end_publications();
   release_dirty();
+  judge_hosts();
+  start_repeats();
   tell(scheduling::TimeAdvanced{});
   for (const auto& news : parts_.channel.take_news()) {
     if (news.kind == ConnectionNews::Kind::kConnected || news.kind == ConnectionNews::Kind::kDisconnected)
@@ -65,6 +67,7 @@ void Farm::turn() {
 Duration Farm::time_to_wait() const {
   Duration wait = kLongestWait;
   if (const auto deadline = scheduler_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
+  if (const auto deadline = canary_.next_deadline()) wait = std::min(wait, *deadline - parts_.clock.now());
   const bool awaits_own = first_answers_.awaits_own_worker(parts_.clock.now());
   if (!parts_.directory.has_usable() || !jobs_wanted_.empty()) wait = std::min<Duration>(wait, awaits_own ? kNextLookForOwn : kNextLook);
   if (parts_.door.held_count() > 0) wait = std::min<Duration>(wait, kNextLook);
@@ -237,6 +240,7 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
   }
   if (sighting.joined && sighting.worker->is_local && own_worker_limit_ != UINT32_MAX)
     tell(scheduling::SlotsLimited{id, own_worker_limit_});
+  if (sighting.joined && distrusted_hosts_.contains(sighting.worker->host)) distrust(id);
   scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}, heartbeat.memory_bytes};
   for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.phase});
   tell(event);
@@ -325,7 +329,11 @@ void Farm::end_publications() {
         ++parts_.log.inputs_changed;
         warn_once(written + " was written while a command that reads it ran; that runs again in the next build");
       }
-      parts_.earlier.keep(recorded, seconds(outcome.run_time));
+      if (canary_.is_on())
+        held_back_.push_back({parts_.directory.find(attempt.worker)->host, recorded, seconds(outcome.run_time)});
+      else
+        parts_.earlier.keep(recorded, seconds(outcome.run_time));
+      consider_repeating(entry, attempt);
     } else {
       parts_.memory.forget(outcome.attestation);
     }

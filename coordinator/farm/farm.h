@@ -18,6 +18,7 @@
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
+#include "coordinator/farm/canary.h"
 #include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/first_answers.h"
 #include "coordinator/farm/local_steps.h"
@@ -54,6 +55,9 @@ class Farm {
   using AnswerTo = std::function<void(const front_door::AnswerMessage&)>;
   // The answer comes later, once, or at once for what stays local.
   void submit(const front_door::SubmitRequest&, AnswerTo, front_door::ConnectionId = {});
+  // N in 1,000 results are made again on another host and compared.
+  void repeat_results(std::uint32_t per_thousand, std::uint64_t salt) { canary_ = Canary(per_thousand, salt); }
+  bool has_repeats() const { return !canary_.is_idle(); }
   // A worker of this host's own was started; it has ended.
   void expect_own_worker() { first_answers_.expect_own_worker(parts_.clock.now()); }
   void own_worker_ended() { first_answers_.own_worker_is_decided(); }
@@ -98,6 +102,7 @@ class Farm {
     std::string_view reason;  // why it must run; kept by the log
     std::vector<std::uint64_t> after;
     std::optional<freshness::Recorded> fresh_result;
+    Canary::CaseId repeats = 0;  // whose result this is to be compared with; 0: none
   };
   struct Attempt {  // a lease from SendAction on
     ActionId action;
@@ -130,6 +135,14 @@ class Farm {
   void answer(const scheduling::AnswerFrontEnd&);
   void log_attempt(LeaseId, Attempt&, std::string_view outcome, bool counted, std::uint64_t bytes_returned);
   void warn_once(const std::string& message);
+  // farm_canary.cc
+  void consider_repeating(const Entry&, const Attempt&);
+  void start_repeats();
+  void end_repeat(const scheduling::PublishOutputs&);
+  void forget_repeat(const scheduling::AnswerFrontEnd&, const Entry&);
+  void judge_hosts();
+  void distrust(WorkerId);
+  void finish_canary();
   std::string title_of(const Action&) const;
   const Digest& identity_of(ActionId id) const { return identities_[id.value - 1]; }
   std::uint32_t free_lane(WorkerId) const;
@@ -157,6 +170,15 @@ class Farm {
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken
   std::deque<scheduling::Event> untold_;
   bool is_telling_ = false;
+  Canary canary_{0, 0};
+  struct HeldBack {
+    std::string host;
+    freshness::Recorded recorded;
+    double run_seconds;
+  };
+  std::vector<HeldBack> held_back_;  // from the store, while hosts are compared
+  std::set<std::string> distrusted_hosts_;
+  std::uint64_t repeats_built_ = 0, repeats_failed_ = 0;
   std::set<std::string> warned_;
   std::uint64_t next_action_ = 1;
   Timestamp started_, turn_started_;

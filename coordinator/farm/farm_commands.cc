@@ -23,6 +23,7 @@ void Farm::carry_out(const scheduling::Command& command) {
   } else if (const auto* untrusted = std::get_if<scheduling::QuarantineWorker>(&command)) {
     quarantine(*untrusted);
   } else if (const auto* publish = std::get_if<scheduling::PublishOutputs>(&command)) {
+    if (entries_.at(publish->action).repeats != 0) return end_repeat(*publish);
     publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
                         attempts_.at(publish->lease).report);
   } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
@@ -53,6 +54,7 @@ void Farm::quarantine(const scheduling::QuarantineWorker& command) {
 
 void Farm::check_freshness(ActionId id) {
   Entry& entry = entries_.at(id);
+  if (entry.repeats != 0) return tell(scheduling::FreshnessChecked{id, false});
   const Digest& identity = identity_of(id);
   auto judgement = parts_.memory.judge(entry.action, identity);
   entry.action.changed = judgement.verdict.changed;
@@ -120,6 +122,11 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
   const auto answered = entries_.extract(command.action);
   if (answered.empty()) return;
   Entry& entry = answered.mapped();
+  if (entry.repeats != 0) {
+    forget_repeat(command, entry);
+    std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+    return;
+  }
   front_door::AnswerMessage message;
   message.id = entry.request_id;
   message.reason = command.reason;
@@ -165,6 +172,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
 void Farm::log_attempt(LeaseId, Attempt& attempt, std::string_view outcome, bool counted,
                        std::uint64_t bytes_returned) {
   const Entry& entry = entries_.at(attempt.action);
+  if (entry.repeats != 0) return;
   const auto* worker = parts_.directory.find(attempt.worker);
   reporting::LoggedAttempt logged;
   logged.action = attempt.action.value;
@@ -233,8 +241,11 @@ void Farm::finish_log() {
   auto& log = parts_.log;
   const auto counts = scheduler_.counts();
   log.fresh = counts.fresh - log.restored;
-  log.failed = counts.failed;
-  log.on_workers = counts.on_workers;
+  log.failed = counts.failed - repeats_failed_;
+  log.on_workers = counts.on_workers - repeats_built_;
+  log.compared = {canary_.counts().repeated, canary_.counts().agreed, canary_.counts().differed,
+                  canary_.counts().not_reproducible, canary_.counts().unanswered};
+  finish_canary();
   log.retried = counts.retried;
   log.backups = counts.backups;
   std::map<WorkerId, double> speeds;

@@ -153,6 +153,12 @@ void Records::set_published(const Identity& identity, std::string_view content) 
   database_->query("INSERT OR REPLACE INTO published VALUES (?, ?)").bind(to_hex(identity)).bind(content).step();
 }
 
+void Records::forget_published(const Identity& identity) {
+  if (!database_->begin()) return;
+  has_new_results_ = true;
+  database_->query("DELETE FROM published WHERE identity = ?").bind(to_hex(identity)).step();
+}
+
 std::optional<std::string> Records::command(const Identity& identity) const {
   return one("SELECT content FROM commands WHERE identity = ?", identity);
 }

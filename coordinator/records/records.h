@@ -52,6 +52,7 @@ class Records {
   void set_search(std::uint32_t id, std::string_view content);
   std::optional<std::string> published(const Identity&) const;
   void set_published(const Identity&, std::string_view content);
+  void forget_published(const Identity&);
   // The action as submitted, found again by any of its names: an output, a source, a group.
   std::optional<std::string> command(const Identity&) const;
   void set_command(const Identity&, std::string_view content, const std::vector<std::string>& names);

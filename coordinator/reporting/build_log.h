@@ -76,6 +76,10 @@ struct BuildLog {
                 backups = 0;
   std::uint64_t inputs_differ = 0, toolchain_differs = 0;
   std::uint64_t inputs_changed = 0;  // results of commands while which an input was written; published, and made again next time
+  struct Compared {  // with --verify
+    std::uint64_t repeated = 0, agreed = 0, differed = 0, not_reproducible = 0, unanswered = 0;
+  } compared;
+  std::uint64_t wrong_results = 0;  // of hosts that were found wrong; made again next time
   std::uint64_t bytes_returned = 0;
   double coordinator_cpu_seconds = 0;
   std::vector<double> dispatch_ms;  // ready to sent, one per dispatch

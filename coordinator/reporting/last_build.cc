@@ -61,6 +61,12 @@ std::string last_build_json(const BuildLog& log) {
   out["dispatch_ms"] = {{"p50", figures.dispatch_p50_ms}, {"p99", figures.dispatch_p99_ms}};
   out["rejected"] = {{"inputs_differ", log.inputs_differ}, {"toolchain_differs", log.toolchain_differs}};
   out["inputs_changed"] = log.inputs_changed;
+  out["compared"] = {{"repeated", log.compared.repeated},
+                     {"agreed", log.compared.agreed},
+                     {"differed", log.compared.differed},
+                     {"not_reproducible", log.compared.not_reproducible},
+                     {"unanswered", log.compared.unanswered},
+                     {"wrong_results", log.wrong_results}};
   out["workers"] = ordered_json::array();
   for (const auto& worker : log.workers) {
     out["workers"].push_back({{"id", worker.id},

@@ -101,6 +101,10 @@ std::string summary_text(const BuildLog& log, const std::string& report_path) {
                        plural(log.inputs_differ + log.toolchain_differs, "result"), log.inputs_differ,
                        log.toolchain_differs);
   }
+  if (const auto& c = log.compared; c.repeated + c.unanswered > 0) {
+    out += fmt::format("extfarm: {} made again on other hosts: {} the same, {} different, {} of no one result; {} found no other host\n",
+                       plural(c.repeated, "result"), c.agreed, c.differed, c.not_reproducible, c.unanswered);
+  }
   out += local_lines(log);
   if (figures.local > 0)
     out += fmt::format("extfarm: {:.1f} % of the work, probes apart, ran on workers\n", 100 * figures.farmed_share);

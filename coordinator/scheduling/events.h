@@ -25,6 +25,7 @@ struct ActionSubmitted {
   bool is_guess = false;          // predicted from its size: corrected by what others of its category take
   std::uint32_t category = 0;     // guesses of one category err alike
   std::uint64_t peak_memory_bytes = 0;  // remembered; 0: unknown
+  std::vector<WorkerId> not_on = {};    // workers that shall not run it
 };
 struct FreshnessChecked {
   ActionId action;
@@ -55,6 +56,9 @@ struct SlotsLimited {
   WorkerId worker;
   std::uint32_t limit = 1;
 };
+struct WorkerDistrusted {  // it gave wrong results: what it has not finished is run elsewhere, and it gets nothing more
+  WorkerId worker;
+};
 struct ToolchainReported {
   WorkerId worker;
   Digest toolchain;  // the one asked for
@@ -82,7 +86,7 @@ struct ActionCancelled {  // nobody waits for it any more
 struct TimeAdvanced {};
 
 using Event = std::variant<ActionSubmitted, FreshnessChecked, WorkerJoined, HeartbeatReceived, WorkerLost,
-                           SlotsLimited, ToolchainReported, OutcomeReceived, OutputsPublished, PublicationFailed,
+                           SlotsLimited, WorkerDistrusted, ToolchainReported, OutcomeReceived, OutputsPublished, PublicationFailed,
                            ActionCancelled, TimeAdvanced>;
 
 // ---- commands

@@ -89,6 +89,7 @@ void Scheduler::State::on(const ActionSubmitted& e) {
   action.is_guess = e.is_guess;
   action.predicted_seconds = e.predicted_seconds;
   action.peak_memory_bytes = e.peak_memory_bytes;
+  if (!e.not_on.empty()) troubles[e.action].excluded.insert(e.not_on.begin(), e.not_on.end());
   const auto added = graph.add(e.action, after, predict(action), e.tail_seconds);
   for (const ActionId id : added.raised) {
     if (at(id).phase == Phase::kReady) requeue(id, at(id));
@@ -186,6 +187,13 @@ void Scheduler::State::on(const SlotsLimited& e) {
   if (fleet.find(e.worker) == nullptr) return;
   fleet.limit(e.worker, e.limit);
   refresh(e.worker);
+}
+
+void Scheduler::State::on(const WorkerDistrusted& e) {
+  if (fleet.find(e.worker) == nullptr) return;
+  fleet.limit(e.worker, 0);
+  refresh(e.worker);
+  retry_leases_of(e.worker, "the worker gave wrong results");
 }
 
 void Scheduler::State::on(const ToolchainReported& e) {

@@ -90,6 +90,7 @@ struct Scheduler::State {
   void on(const HeartbeatReceived&);
   void on(const WorkerLost&);
   void on(const SlotsLimited&);
+  void on(const WorkerDistrusted&);
   void on(const ToolchainReported&);
   void on(const OutcomeReceived&);
   void on(const OutputsPublished&);

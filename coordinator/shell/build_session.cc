@@ -90,6 +90,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
                 *tree.memory, *s.earlier_, clock, log},
       tree.root, options.force, [&terminal](const std::string& message) { terminal.warn(message); },
       [&s](const reporting::LoggedAttempt& attempt) { s.terminal_.published(attempt, s.farm_->counts()); });
+  s.farm_->repeat_results(options.verified_per_thousand, epoch);
   s.farm_->declare_tools(options.farm_tools);
   s.farm_->allow_local_steps(local_steps(options));
   if (s.worker_.id()) s.farm_->expect_own_worker();
@@ -153,6 +154,7 @@ void BuildSession::await(int fd) {
 }
 
 void BuildSession::end() {
+  while (!is_interrupted_ && farm_->has_repeats()) turn([](const ProcessExit&) {}, [](int) {});
   terminal_.clear();
   farm_->cancel_all();
   farm_->finish_log();

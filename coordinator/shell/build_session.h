@@ -44,7 +44,7 @@ class BuildSession {
   void turn(const std::function<void(const ProcessExit&)>& on_exit, const std::function<void(int)>& on_signal);
   // Has turn() end as well when `fd` is readable; -1: for no other.
   void await(int fd);
-  // Lets the workers go, and waits until this build's results are in the store.
+  // Waits for results that are made again, lets the workers go, and waits until this build's results are in the store.
   // That this host's own worker has ended is waited for at the very end.
   void end();
 

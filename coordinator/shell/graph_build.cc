@@ -108,6 +108,11 @@ class GraphBuild {
       if (auto ran = run_what_is_dirty(); !ran) return ran;
     }
     if (session_) session_->end();
+    if (log_.wrong_results > 0) {
+      if (log_.exit_code == 0) log_.exit_code = kExitRetry, log_.status = "failed";
+      tree_.close();
+      return {};
+    }
     count_what_failed();
     tree_.close();
     if (!is_recalled && (!asked.empty() || !are_compiles_listed_)) {

@@ -124,6 +124,11 @@ int main(int argc, char** argv) {
     command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
     command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
   }
+  for (auto* command : {run, build}) {
+    command->add_option("--verify", options.verified_per_thousand,
+                        "Make so many in 1,000 results again on another host, and do without a host that disagrees")
+        ->check(CLI::Range(0, 1000));
+  }
   run->add_flag("--masquerade", options.masquerade,
                 "Put links named gcc, g++, cc, clang, … first on the command's PATH, for builds that name their compiler");
   run->add_option("--farm-tool", options.farm_tools,

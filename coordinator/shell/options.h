@@ -18,6 +18,7 @@ struct RunOptions {
   std::string graph_file;   // extfarm build
   bool is_compilation_database = false;
   std::vector<std::string> targets;
+  std::uint32_t verified_per_thousand = 0;  // --verify: results made again on another host
   bool use_store = true;
   std::string store_folder;  // empty: .extfarm/store
   std::uint64_t store_limit_bytes = 2ull << 30;

@@ -23,7 +23,8 @@ FIELDS = {
                      "retries": float, "transfers": float, "absent": float},
     "farmed_share": float, "local": list, "efficiency": float, "slots": int, "coordinator_cpu_seconds": float, "bytes_returned": int,
     "dispatch_ms": {"p50": float, "p99": float}, "rejected": {"inputs_differ": int, "toolchain_differs": int},
-    "inputs_changed": int,
+    "inputs_changed": int, "compared": {"repeated": int, "agreed": int, "differed": int, "not_reproducible": int, "unanswered": int,
+                                        "wrong_results": int},
     "workers": [{"id": str, "host": str, "slots": int, "actions": int, "run_seconds": float, "quarantined": bool,
                  "speed": float}]}
 

@@ -45,6 +45,7 @@ void World::plan_trouble() {
     }
     plan_stops(i);
     if (machine.is_local) plan_limits(i);
+    if (!machine.is_local) plan_distrust(i);
   }
   time_.at(trouble_ends_, [this] {
     quality_ = {};
@@ -78,6 +79,18 @@ void World::plan_limits(std::size_t i) {
       if (machines_[i]->worker.value != 0) tell(scheduling::SlotsLimited{machines_[i]->worker, limit});
     });
   }
+}
+
+// It is found to give wrong results: for good, as far as this life goes.
+void World::plan_distrust(std::size_t i) {
+  if (!dice_.happens(0.1)) return;
+  time_.after(dice_.between(0, 40), [this, i] {
+    Machine& machine = *machines_[i];
+    if (machine.worker.value == 0) return;
+    note("machine " + std::to_string(i) + " is distrusted");
+    machine.distrusted = machine.worker;
+    tell(scheduling::WorkerDistrusted{machine.worker});
+  });
 }
 
 void World::start_life(std::size_t index) {

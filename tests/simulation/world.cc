@@ -79,8 +79,11 @@ void World::submit(ActionId id) {
       action.made_locally_before.insert(producer);
     }
   }
-  tell(scheduling::ActionSubmitted{id, toolchain(), action.after, action.run_seconds, 0, false, 0,
-                                   action.remembered_bytes});
+  scheduling::ActionSubmitted submitted{id, toolchain(), action.after, action.run_seconds, 0, false, 0,
+                                        action.remembered_bytes};
+  if (!calm_ && dice_.happens(0.05)) submitted.not_on = {machines_[dice_.below(machines_.size())]->worker};
+  action.not_on = submitted.not_on;
+  tell(submitted);
 }
 
 void World::run() {
@@ -197,6 +200,9 @@ void World::send_action(const scheduling::SendAction& send) {
   }
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     if (machines_[i]->worker != send.worker) continue;
+    require(machines_[i]->distrusted != send.worker, text("sent to a distrusted worker: action", send.action.value));
+    require(std::find(action.not_on.begin(), action.not_on.end(), send.worker) == action.not_on.end(),
+            text("sent where it shall not run: action", send.action.value));
     check_room(*machines_[i], action);
     machines_[i]->leases_known.insert(send.lease);
     machines_[i]->outstanding.emplace(send.lease, action.remembered_bytes);

@@ -26,6 +26,7 @@ struct SimulatedAction {
   bool submitted = false, published = false;
   int answer_count = 0, start_count = 0;
   scheduling::Answer answer = scheduling::Answer::kBuilt;
+  std::vector<WorkerId> not_on;
   std::set<ActionId> made_locally_before;  // of `after`, when it was submitted
 };
 
@@ -57,6 +58,7 @@ struct Machine {
   std::shared_ptr<Life> life;
   // The coordinator's side.
   WorkerId worker;  // 0: has not answered
+  WorkerId distrusted;
   std::uint64_t epoch_known = 0;
   std::set<LeaseId> leases_known;
   std::map<LeaseId, std::uint64_t> outstanding;  // sent, not ended: memory remembered for them
@@ -92,6 +94,7 @@ class World {
   void plan_trouble();
   void plan_stops(std::size_t machine);
   void plan_limits(std::size_t machine);
+  void plan_distrust(std::size_t machine);
   void start_life(std::size_t machine);
   void tell(std::size_t machine, const session::Event&);
   void carry_out(std::size_t machine, Life&, const session::Command&);

@@ -117,6 +117,7 @@ TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
  "slot_seconds": {"work": 0.0, "critical_path": 0.0, "nothing_ready": 0.0, "dispatch": 0.0, "memory": 0.0,
                   "retries": 0.0, "transfers": 0.0, "absent": 0.0},
  "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0}, "inputs_changed": 0,
+ "compared": {"repeated": 0, "agreed": 0, "differed": 0, "not_reproducible": 0, "unanswered": 0, "wrong_results": 0},
  "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false, "speed": 0.0}]})");
   auto log = small_build();
   log.local_reasons["reads stdin"] = 1;
@@ -135,7 +136,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   BuildLog log = small_build();
   log.status = "failed", log.exit_code = 3, log.total = 11, log.fresh = 12, log.on_workers = 13, log.restored = 25;
   log.passed_through = 14, log.failed = 15, log.retried = 16, log.backups = 17, log.inputs_differ = 18;
-  log.toolchain_differs = 19, log.inputs_changed = 27, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
+  log.toolchain_differs = 19, log.inputs_changed = 27, log.compared = {28, 29, 30, 31, 32}, log.wrong_results = 33, log.bytes_returned = 20, log.coordinator_cpu_seconds = 0.5;
   log.local_reasons = {{"probe", 3}, {"reads stdin", 2}}, log.local_seconds = {{"probe", 4.0}, {"reads stdin", 2.5}};
   log.command_cpu_seconds = 7.25;
   log.dispatch_ms = {1, 2, 9};
@@ -158,6 +159,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   EXPECT_EQ(found["dispatch_ms"], json::parse(R"({"p50":2.0,"p99":9.0})"));
   EXPECT_EQ(found["rejected"], json::parse(R"({"inputs_differ":18,"toolchain_differs":19})"));
   EXPECT_EQ(found["inputs_changed"], 27);
+  EXPECT_EQ(found["compared"], json::parse(R"({"repeated":28,"agreed":29,"differed":30,"not_reproducible":31,"unanswered":32,"wrong_results":33})"));
   EXPECT_EQ(found["workers"], json::parse(R"([{"id":"lab01-4711","host":"lab01","slots":2,"actions":4,
                                                "run_seconds":10.0,"quarantined":true,"speed":0.5}])"));
   EXPECT_EQ(found["slot_seconds"]["work"], 10.0);

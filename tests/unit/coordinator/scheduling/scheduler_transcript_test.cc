@@ -49,6 +49,7 @@ Event event_of(const Line& line) {
     ActionSubmitted e{{line.id(1)}, digest_of(line.value("toolchain", "t1")), {}, 1, 0};
     for (const auto& a : transcripts::split(line.value("after", "")))
       e.after.push_back({std::stoull(a.substr(1))});
+    for (const auto& w : transcripts::split(line.value("not-on", ""))) e.not_on.push_back({std::stoull(w.substr(1))});
     e.predicted_seconds = std::stod(line.value("seconds", "1"));
     e.tail_seconds = std::stod(line.value("tail", "0"));
     e.is_guess = line.says("guess");
@@ -59,6 +60,7 @@ Event event_of(const Line& line) {
   if (what == "joined")
     return WorkerJoined{{line.id(1)}, line.says("local"), std::stod(line.value("speed", "0"))};
   if (what == "heartbeat") return heartbeat_of(line);
+  if (what == "distrusted") return WorkerDistrusted{{line.id(1)}};
   if (what == "slots-limited")
     return SlotsLimited{{line.id(1)}, static_cast<std::uint32_t>(std::stoul(line.words.at(2)))};
   if (what == "lost") return WorkerLost{{line.id(1)}};
