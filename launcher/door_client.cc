@@ -106,7 +106,7 @@ json environment_as_json() {
     const auto equals = text.find('=');
     if (equals == std::string::npos) continue;
     const auto name = text.substr(0, equals);
-    if (environment_matters(name)) out[name] = bytes_to(text.substr(equals + 1));
+    if (environment_matters(name) || keeps_compilers_here(name)) out[name] = bytes_to(text.substr(equals + 1));
   }
   return out;
 }

@@ -33,6 +33,12 @@ bool environment_matters(std::string_view name) {
                      [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
+bool keeps_compilers_here(std::string_view name) {
+  static constexpr std::array<std::string_view, 6> kNames = {"GCC_EXEC_PREFIX",      "COMPILER_PATH", "GCC_COMPARE_DEBUG",
+                                                             "CCC_OVERRIDE_OPTIONS", "GNUTARGET",     "LDEMULATION"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 std::vector<std::pair<std::string, std::string>> environment_that_matters(
     const std::map<std::string, std::string>& all) {
   std::vector<std::pair<std::string, std::string>> out;

@@ -11,6 +11,9 @@
 namespace extfarm {
 
 bool environment_matters(std::string_view name);
+// Gives a compiler or linker other parts or other words, so that it can only run
+// where the user has set this.
+bool keeps_compilers_here(std::string_view name);
 
 // What of `all` matters, sorted by name.
 std::vector<std::pair<std::string, std::string>> environment_that_matters(

@@ -322,6 +322,11 @@ std::string ActionIntake::add_places(Action& action) const {
 std::variant<Action, StaysLocal> ActionIntake::take(const front_door::SubmitRequest& request) {
   std::string local_reason;
   Action action = describe(request, environment_that_matters(request.environment), local_reason);
+  if (action.kind != ActionKind::kCythonize) {
+    for (const auto& [name, value] : request.environment) {
+      if (keeps_compilers_here(name)) return StaysLocal{name + " is set, which changes what the compiler is"};
+    }
+  }
   if (local_reason.empty()) local_reason = add_places(action);
   if (!local_reason.empty()) return StaysLocal{local_reason};
   const auto& declared = request.inputs;

@@ -5,6 +5,7 @@ from cases import NO_VIEW, Case
 GNU, CLANG = ("gcc", "g++"), ("clang",)
 OBJECTS = "$CC -c x.c main.c"
 PROFILED = "$CC -fprofile-generate -c x.c main.c -frandom-seed=1 && $CC -fprofile-generate x.o main.o -o app && ./app"
+OTHER_ASSEMBLER = r'''mkdir parts; printf '#!/bin/sh\ntouch used\nexec /usr/bin/as "$@"\n' >parts/as; chmod +x parts/as'''
 ASKS, ONE_FILE = "it only asks the compiler", "several compiles append to one file"
 DATED = '#include "x.h"\nconst char *now = __DATE__ __TIME__, *then = __TIMESTAMP__, *file = __FILE__;\n'
 INCBIN = '.section .rodata\n.incbin "x.h"\n'
@@ -51,6 +52,9 @@ CASES = [
     C(12, "CC -c d.c", compilers=GNU, environment={"SOURCE_DATE_EPOCH": "1000000000"}, files={"d.c": DATED}),
     C(12, "CC -c x.c", environment={"DEPENDENCIES_OUTPUT": "all.d"}, local=ONE_FILE),
     C(12, "CC -c x.c", environment={"SUNPRO_DEPENDENCIES": "all.d"}, local=ONE_FILE),
+    C(12, "CC -c x.c", compilers=GNU, environment={"COMPILER_PATH": "FOLDER/parts"}, before=OTHER_ASSEMBLER,
+      local="COMPILER_PATH is set, which changes what the compiler is"),
+    C(12, "CC -c x.c", environment={"LDEMULATION": "elf_x86_64"}, local="LDEMULATION is set, which changes what the compiler is"),
     C(13, "CC -x c -c - -o x.o", stdin=b"int x;\n", local="it reads standard input"),
     C(14, "CC -c x.c y.c sub/z.c", direct=NO_VIEW),
     C(14, "CC -MMD -c x.c y.c", direct=NO_VIEW),

@@ -51,6 +51,21 @@ class ActionIntakeTest : public testing::Test {
 
 TEST_F(ActionIntakeTest, ACompileIsTaken) { expect_action({"-c", "a.c", "-o", "d/a.o"}); }
 
+TEST_F(ActionIntakeTest, WhatTheEnvironmentGivesOtherPartsStaysLocalButATranspile) {
+  front_door::SubmitRequest request;
+  request.kind = ActionKind::kCompile;
+  request.argv = {root_ + "/gcc", "-c", "a.c", "-o", "d/a.o"};
+  request.cwd = root_;
+  for (const char* name : {"COMPILER_PATH", "GCC_EXEC_PREFIX", "LDEMULATION"}) {
+    request.environment = {{name, "/elsewhere"}};
+    const auto taken = intake_.take(request);
+    ASSERT_TRUE(std::holds_alternative<StaysLocal>(taken)) << name;
+    EXPECT_EQ(std::get<StaysLocal>(taken).reason, std::string(name) + " is set, which changes what the compiler is");
+  }
+  request.kind = ActionKind::kCythonize;
+  EXPECT_TRUE(std::holds_alternative<Action>(intake_.take(request)));
+}
+
 TEST_F(ActionIntakeTest, AnOutputWhoseNameIsTooLongStaysLocal) {
   expect_local({"-c", "a.c", "-o", long_name_});
   expect_local({"-c", "a.c", "-o", long_name_ + "/a.o"});
