@@ -94,6 +94,19 @@ TEST_F(AttestationTest, WhatAnAssemblerReadsUntoldIsRefused) {
     EXPECT_EQ(outcome.outcome_class, OutcomeClass::kRefused) << line[0] << line[1] << outcome.stderr_bytes;
     EXPECT_NE(outcome.reason.find("/tree/h.h has .incbin"), std::string::npos) << outcome.reason;
   }
+  const std::string bytes = "#define H 2\n__asm__(\".incbin \\\"blob\\\"\");\n";  // made by this build, and not here yet
+  write("h.h", "#define H 1\n");
+  auto action = compile({"clang", "-c", "a.c", "-o", "a.o"});
+  action.pinned = {{tree_ + "/h.h", digest_of(bytes)}};
+  executor_->start(key_, action);
+  ASSERT_EQ(next_event().kind, AttemptEvent::Kind::kNeedsInput);
+  executor_->supply_input(key_, tree_ + "/h.h", true, bytes);
+  EXPECT_EQ(next_event().outcome.outcome_class, OutcomeClass::kRefused);
+}
+
+TEST_F(AttestationTest, ButNotWhatCcIsAskedAbout) {
+  write("blob", "bytes");
+  write("h.h", "#define H 1\n__asm__(\".section .rodata\\n.incbin \\\"blob\\\"\\n.text\");\n");
   const auto told = run(compile({"cc", "-c", "a.c", "-o", "a.o"}));
   EXPECT_EQ(told.outcome_class, OutcomeClass::kSucceeded) << told.reason;
   EXPECT_TRUE(attests(told, "/tree/blob"));
