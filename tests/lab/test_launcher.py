@@ -247,8 +247,23 @@ class Stopped(Launcher):
                       f"\t{LAUNCHER} gcc -c held.c -o held.o\n"})
         os.mkfifo(os.path.join(self.folder, "pipe.h"))
         build = self.start("build", program("extfarm"), "run", "-j", "1", *options, "--", "make")
-        wait_until(self.compilers, f"the compiler: {self.log('build')}")
+        wait_until(self.compiler_waits, f"the compiler: {self.log('build')}")
         return build
+
+    def compiler_waits(self):
+        """It has opened the pipe, and not only been started."""
+        for _ in range(3):
+            found = self.compilers()
+            if not found:
+                return False
+            try:
+                with open(f"/proc/{found[0]}/stat", encoding="utf-8") as file:
+                    if file.read().rpartition(")")[2].split()[0] != "S":
+                        return False
+            except OSError:
+                return False
+            time.sleep(0.05)
+        return True
 
     def compilers(self):
         """The compilers proper that work on held.c of this test."""
