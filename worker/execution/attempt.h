@@ -38,6 +38,7 @@ struct Attempt {
   Timestamp started;
   DigestCache::Moment launched = 0;
   std::int64_t launched_realtime_ns = 0;
+  std::uint64_t kernel_kills = 0;  // before it was launched
   std::vector<RedirectedOutput> redirected;  // direct mode only
   std::optional<std::string> listing;        // what the listing run printed
 };

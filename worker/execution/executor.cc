@@ -52,6 +52,7 @@ struct Executor::Impl {
   std::optional<Outcome> refusal(Attempt&);
   Result<Toolchain> ask(const ToolchainSpec&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
+  std::uint64_t recent_kernel_kills();
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
@@ -75,6 +76,8 @@ struct Executor::Impl {
   std::map<ProcessId, std::string> dying;  // killed attempts' folders: what they wrote last goes with them
   std::vector<AttemptEvent> events;
   std::uint64_t next_folder = 1;
+  std::uint64_t kills = 0;
+  std::optional<Timestamp> kills_looked_at;
 };
 
 Executor::Executor(ExecutorSettings settings, const Clock& clock)
@@ -250,8 +253,18 @@ void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
     attempt.redirected = std::move(*redirected);
   }
   look_at_inputs(attempt, digests);
+  attempt.kernel_kills = recent_kernel_kills();
   run(key, attempt, attempt.command.argv);
   if (attempt.state != State::kFinished) attempt.state = State::kRunning;
+}
+
+// Looked at once a second, for the kernel takes 50 µs to say it.
+std::uint64_t Executor::Impl::recent_kernel_kills() {
+  if (!kills_looked_at || clock.now() - *kills_looked_at >= std::chrono::seconds(1)) {
+    kills = kernel_kills(filesystem);
+    kills_looked_at = clock.now();
+  }
+  return kills;
 }
 
 void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vector<std::string>& argv) {
@@ -286,7 +299,9 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
   attempt.exit = std::move(exit);
   if (is_hindered(attempt.exit, mode == ViewMode::kDirect))
     return fail(key, attempt, OutcomeClass::kRefused, "the command wanted what this worker's confinement does not allow");
-  const auto verdict = verdict_on(attempt.exit);
+  const bool ended_well = attempt.exit.signal == 0 && attempt.exit.exit_code == 0;
+  const bool memory_ran_out = !ended_well && kernel_kills(filesystem) > attempt.kernel_kills;
+  const auto verdict = verdict_on(attempt.exit, memory_ran_out);
   if (!verdict.reason.empty()) return fail(key, attempt, verdict.outcome_class, verdict.reason);
   if (const auto collected = collect(attempt); !collected)
     return fail(key, attempt, OutcomeClass::kInfrastructure, collected.error().message);

@@ -1,5 +1,8 @@
 #include "worker/execution/verdict_on_exit.h"
 
+#include <signal.h>
+
+#include <charconv>
 #include <string_view>
 
 namespace extfarm {
@@ -27,7 +30,10 @@ constexpr Sign kSigns[] = {
 
 }  // namespace
 
-ExitVerdict verdict_on(const ProcessExit& exit) {
+ExitVerdict verdict_on(const ProcessExit& exit, bool memory_ran_out) {
+  const bool was_killed = exit.signal == SIGKILL || exit.stderr_bytes.find("Killed signal terminated program") != std::string::npos ||
+                          exit.stderr_bytes.find("unable to execute command: Killed") != std::string::npos;
+  if (memory_ran_out && was_killed) return {OutcomeClass::kOutOfMemory, "the kernel killed the compiler for want of memory"};
   if (exit.output_limit_exceeded)
     return {OutcomeClass::kInfrastructure, "the command printed more than 256 MiB and was stopped"};
   if (exit.signal != 0)
@@ -43,6 +49,17 @@ bool is_hindered(const ProcessExit& exit, bool is_direct) {
   if (exit.exit_code == 0) return false;
   const auto says = [&](std::string_view words) { return exit.stderr_bytes.find(words) != std::string::npos; };
   return says("Operation not permitted") || (is_direct && says("Permission denied"));
+}
+
+std::uint64_t kernel_kills(const Filesystem& filesystem) {
+  const auto text = filesystem.read("/proc/vmstat").value_or("");
+  constexpr std::string_view kName = "oom_kill ";
+  const auto at = text.starts_with(kName) ? 0 : text.find("\n" + std::string(kName));
+  if (at == std::string::npos) return 0;
+  std::uint64_t out = 0;
+  const char* digits = text.data() + at + kName.size() + (at == 0 ? 0 : 1);
+  std::from_chars(digits, text.data() + text.size(), out);
+  return out;
 }
 
 }  // namespace extfarm
