@@ -28,6 +28,7 @@ FILES = {"Makefile": MAKEFILE, "config.h": "#define VERSION 2\n#define NAME \"ne
          **{f"{unit}.cc": f'#include <cstdlib>\n#include <string>\n#include "config.h"\n'
                           f"std::string {unit}() {{ return NAME + std::to_string(VERSION * {ord(unit)} + std::abs(-1)); }}\n"
             for unit in UNITS}}
+OLD_CONFIG = "#define VERSION 1\n#define NAME \"old\"\n"
 COMPILER = LOCAL + "/tools/g++"  # each host's own; stops after each compile of a.cc until a file is there
 SLOW = f"""#!/bin/sh
 /usr/bin/g++ "$@" || exit
@@ -86,7 +87,7 @@ class Attestation(unittest.TestCase):
         self.assertEqual([name for name in expected if found.get(name) != expected[name]], [], build.output())
         return last_build(self.folder)
 
-    def check_rejected(self, expected, path, counted="inputs_differ"):
+    def check_rejected(self, expected, path):
         """Host one differs in `path`: alone, and beside host two, which does not."""
         start_worker(self.lab["one"], 2)
         for beside in (False, True):
@@ -95,27 +96,28 @@ class Attestation(unittest.TestCase):
             build = self.start_farmed()
             told = self.check(build, expected)
             if not beside:  # else two may have been quicker with what differs
-                self.assertGreaterEqual(told["rejected"][counted], 1, build.output())
+                self.assertGreaterEqual(told["rejected"]["inputs_differ"], 1, build.output())
                 self.assertIn(path, build.output())
             self.clean()
             shutil.rmtree(os.path.join(self.folder, ".extfarm"))
 
+    def mount_older(self, host, config):
+        """That host sees the tree with this config.h."""
+        shutil.copytree(self.folder, self.lab.path("older"))
+        with open(self.lab.path("older", "config.h"), "w", encoding="utf-8") as out:
+            out.write(config)
+        self.on(host, f"mount --bind {SHARED}/older {PROJECT}")
+
     def test_an_older_tree(self):
         self.lay_out(FILES)
         expected = self.expect()
-        shutil.copytree(self.folder, self.lab.path("older"))
-        with open(self.lab.path("older", "config.h"), "w", encoding="utf-8") as out:
-            out.write("#define VERSION 1\n#define NAME \"old\"\n")
-        self.on("one", f"mount --bind {SHARED}/older {PROJECT}")
+        self.mount_older("one", OLD_CONFIG)
         self.check_rejected(expected, "config.h differs")
 
     def test_an_older_tree_in_which_the_sources_do_not_compile(self):
         self.lay_out(FILES)
         expected = self.expect()
-        shutil.copytree(self.folder, self.lab.path("older"))
-        with open(self.lab.path("older", "config.h"), "w", encoding="utf-8") as out:
-            out.write("#define VERSION 1\n")
-        self.on("one", f"mount --bind {SHARED}/older {PROJECT}")
+        self.mount_older("one", "#define VERSION 1\n")
         self.check_rejected(expected, "config.h differs")
 
     def test_another_header_of_python(self):
@@ -155,7 +157,7 @@ class Attestation(unittest.TestCase):
         self.assertEqual(told["rejected"]["inputs_differ"], 0)
 
     def test_cached_attributes(self):
-        self.lay_out({**FILES, "config.h": "#define VERSION 1\n#define NAME \"old\"\n"})
+        self.lay_out({**FILES, "config.h": OLD_CONFIG})
         self.mount_stale("one", "frozen")
         self.on("one", f"cat {PROJECT}/config.h")
         self.lay_out(FILES)
@@ -176,7 +178,7 @@ class Attestation(unittest.TestCase):
     def test_a_cache_that_expires_after_the_compiler_has_read_from_it(self):
         self.hold_compiles("head", "one")
         self.on("head", f"touch {LOCAL}/go")
-        self.lay_out({**FILES, "config.h": "#define VERSION 1\n#define NAME \"old\"\n"})
+        self.lay_out({**FILES, "config.h": OLD_CONFIG})
         mounted = self.mount_stale("one", "frozen")
         self.on("one", f"touch {LOCAL}/go")
         worker = self.start_trusting("one")
@@ -205,7 +207,7 @@ class Attestation(unittest.TestCase):
         self.hold_compiles("head", "one")
         self.on("head", f"touch {LOCAL}/go")
         self.on("one", f"rm -f {LOCAL}/go")
-        self.lay_out({**FILES, "config.h": "#define VERSION 1\n#define NAME \"old\"\n"})
+        self.lay_out({**FILES, "config.h": OLD_CONFIG})
         before = self.expect(COMPILER)
         worker = self.start_trusting("one")
         command = [*clock, program("extfarm"), "run", "-v", "--local", "0", "--no-store", "--", "make", "-k", "-j1",
