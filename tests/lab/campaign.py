@@ -4,11 +4,13 @@ import collections
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 
 from farm import last_build, program, spans
-from faults import WorkerHost, wait_for_workers
-from hosts import SHARED
+from faults import DESCRIPTORS, HEAD, WorkerHost, clock_of, wait_for_workers
+from hosts import LOCAL, SHARED, descendants
 
 PROJECT, TOOLS = SHARED + "/project", SHARED + "/tools"
 HOSTS = ("one", "two", "three")
@@ -95,7 +97,8 @@ class Campaign:
         lay_out(self.folder)
         said, began = "", time.monotonic()
         while True:
-            build = self.lab["head"].start(program("extfarm"), "build", "--manifest", "graph.json", "--no-store",
+            build = self.lab["head"].start(*clock_of(self.lab, HEAD), "prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}",
+                                           program("extfarm"), "build", "--manifest", "graph.json", "--no-store",
                                            "-j", "1", cwd=PROJECT)
             while not build.ended():
                 schedule.apply()
@@ -126,6 +129,28 @@ class Campaign:
             problems.append(f"{ACTIONS} actions, none failed, should be told: {actions}")
         published = collections.Counter(span["args"]["action"] for span in spans(self.folder) if span["args"]["counted"])
         problems += [f"{action} was published {count} times" for action, count in published.items() if count > 1]
+        if actions["fresh"] + actions["on_workers"] != ACTIONS:
+            problems.append(f"an action was neither fresh nor ran on a worker: {actions}")
         if len(published) != actions["on_workers"]:
             problems.append(f"{len(published)} published, but {actions['on_workers']} ran on workers")
         return problems
+
+
+def drain(places):
+    """Ends all workers as a user does.  Returns what is wrong, in words: what they leave."""
+    problems = []
+    for place in places:
+        place.signal(signal.SIGTERM)
+    for place in places:
+        for worker in (place.worker, *place.replaced):
+            try:
+                code = worker.wait(60)
+            except subprocess.TimeoutExpired:  # said, and the lab ends it
+                code = "nothing within 60 s"
+            if code != 0:
+                problems.append(f"a worker on {place.name} ended with {code}: {worker.output()[-2000:]}")
+        left = place.host.run("find", LOCAL + "/small/scratch", "-mindepth", "1").stdout.split()
+        left += [name for _, name in descendants(place.host.pid) if name != "sleep"]
+        if left:
+            problems.append(f"left behind on {place.name}: {left}")
+    return problems
