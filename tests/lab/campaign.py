@@ -114,26 +114,28 @@ class Campaign:
                 time.sleep(0.02)
             else:
                 said += build.output()
-                return self._problems(build.wait()), said
+                return problems_of(self.folder, build.wait(), self._expected, ACTIONS), said
             said += build.output() + "(killed)\n"
 
-    def _problems(self, code):
-        if code != 0:
-            return [f"exit code {code}"]
-        found, expected, problems = files_of(self.folder), self._expected, []
-        if sorted(found) != sorted(expected):
-            problems.append(f"other files: {sorted(set(found) ^ set(expected))}")
-        problems += [f"{name} has other bytes" for name in expected if name in found and found[name] != expected[name]]
-        actions = last_build(self.folder)["actions"]
-        if actions["failed"] != 0 or actions["total"] != ACTIONS:
-            problems.append(f"{ACTIONS} actions, none failed, should be told: {actions}")
-        published = collections.Counter(span["args"]["action"] for span in spans(self.folder) if span["args"]["counted"])
-        problems += [f"{action} was published {count} times" for action, count in published.items() if count > 1]
-        if actions["fresh"] + actions["on_workers"] != ACTIONS:
-            problems.append(f"an action was neither fresh nor ran on a worker: {actions}")
-        if len(published) != actions["on_workers"]:
-            problems.append(f"{len(published)} published, but {actions['on_workers']} ran on workers")
-        return problems
+
+def problems_of(folder, code, expected, action_count):
+    """What is wrong with a build that has ended, in words: its bytes, its figures, what its trace says was published."""
+    if code != 0:
+        return [f"exit code {code}"]
+    found, problems = files_of(folder), []
+    if sorted(found) != sorted(expected):
+        problems.append(f"other files: {sorted(set(found) ^ set(expected))}")
+    problems += [f"{name} has other bytes" for name in expected if name in found and found[name] != expected[name]]
+    actions = last_build(folder)["actions"]
+    if actions["failed"] != 0 or actions["total"] != action_count:
+        problems.append(f"{action_count} actions, none failed, should be told: {actions}")
+    if actions["fresh"] + actions["on_workers"] != action_count:
+        problems.append(f"an action was neither fresh nor ran on a worker: {actions}")
+    published = collections.Counter(span["args"]["action"] for span in spans(folder) if span["args"]["counted"])
+    problems += [f"{action} was published {count} times" for action, count in published.items() if count > 1]
+    if len(published) != actions["on_workers"]:
+        problems.append(f"{len(published)} published, but {actions['on_workers']} ran on workers")
+    return problems
 
 
 def drain(places):
