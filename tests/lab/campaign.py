@@ -101,7 +101,7 @@ class Campaign:
                                            program("extfarm"), "build", "--manifest", "graph.json", "--no-store",
                                            "-j", "1", cwd=PROJECT)
             while not build.ended():
-                schedule.apply()
+                schedule.apply(any(name.endswith(".o") for name in os.listdir(self.folder)))
                 look(build.pid)
                 if schedule.kills_coordinator:
                     schedule.kills_coordinator = False

@@ -6,7 +6,7 @@ import glob
 def _other(**how):
     found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
     how = {"LD_PRELOAD": found[0], "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
-           "FAKETIME_DISABLE_SHM": "1", **how}
+           **how}
     return ("env", *(f"{name}={value}" for name, value in how.items()))
 
 

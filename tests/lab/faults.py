@@ -183,10 +183,15 @@ class Schedule:
             self._planned.append((random.uniform(0.2, longest_start), random.uniform(0.2, LONGEST_SECONDS), what,
                                   random.choice(exposed)))
         self._planned.sort(key=lambda entry: entry[0])
-        self._began = time.monotonic()
+        self._began = None  # when its time began to run: mostly with the first result
+        self._waits_for_results = random.random() < 0.8
         self.kills_coordinator = False
 
-    def apply(self):
+    def apply(self, has_results):
+        if self._began is None:
+            if self._waits_for_results and not has_results:
+                return
+            self._began = time.monotonic()
         now = time.monotonic() - self._began
         while self._planned and self._planned[0][0] <= now:
             _, length, what, place = self._planned.pop(0)

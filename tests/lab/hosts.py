@@ -24,6 +24,7 @@ set -e
 mount -t tmpfs lab /srv
 mkdir -p {shared} {local}
 mount --bind "$1" {shared}
+mount -t tmpfs lab /dev/shm
 echo "$2" > /proc/sys/kernel/hostname
 ip link set lo up
 touch {local}/ready
