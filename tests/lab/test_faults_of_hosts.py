@@ -146,6 +146,15 @@ class Restarted(FaultsOfHosts):
         self.assertEqual(processes_with(self.mark), [])
 
 
+class Memory(FaultsOfHosts):
+    def test_a_worker_with_less_memory_than_a_compile_is_thought_to_need(self):
+        names = [f"f{number}" for number in range(4)]
+        expected = self.lay_out_with_results(self.graph(*names))
+        worker = self.start_worker_at("worker", "--memory", "0.1")
+        self.check(self.start_build("--local", "0"), expected, len(names))
+        self.end("worker", worker)
+
+
 class Descriptors(FaultsOfHosts):
     def test_256_for_a_worker_and_for_a_coordinator_with_more_front_ends(self):
         names = [f"f{number}" for number in range(FRONT_ENDS)]
