@@ -1,5 +1,6 @@
 #include "coordinator/artifacts/artifacts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <string_view>
 
 #include "coordinator/artifacts/place.h"
@@ -33,6 +35,34 @@ tl::unexpected<Error> refusal(const AttestedOutput& output, const std::string& w
   return failure(ErrorCode::kRefused, "the output " + output.path + " " + why);
 }
 
+constexpr std::string_view kTemporaryMark = ".extfarm-";  // and process, and number
+
+bool is_temporary(std::string_view name) {
+  const auto mark = name.rfind(kTemporaryMark);
+  if (mark == std::string_view::npos || mark == 0) return false;
+  const auto numbers = name.substr(mark + kTemporaryMark.size());
+  const auto dash = numbers.find('-');
+  return dash != std::string_view::npos && dash > 0 && dash + 1 < numbers.size() &&
+         numbers.find_first_not_of("0123456789-") == std::string_view::npos;
+}
+
+// What a killed coordinator left there, once in this process's life.  Should
+// another one write there at this moment, its attempt fails and is repeated.
+void sweep(const std::string& path, const Place& place) {
+  static std::set<std::string> swept;
+  if (!swept.insert(fs::path(path).parent_path().string()).second) return;
+  const int fd = ::openat(place.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* folder = fd < 0 ? nullptr : ::fdopendir(fd);
+  if (folder == nullptr) {
+    if (fd >= 0) ::close(fd);
+    return;
+  }
+  while (const dirent* entry = ::readdir(folder)) {
+    if (is_temporary(entry->d_name)) ::unlinkat(place.folder(), entry->d_name, 0);
+  }
+  ::closedir(folder);
+}
+
 // Files under temporary names, which vanish unless they are renamed.
 class Staging {
  public:
@@ -46,8 +76,9 @@ class Staging {
     static unsigned counter = 0;
     const auto place = Place::open(output.path, roots_);
     if (!place) return tl::unexpected(place.error());
+    sweep(output.path, *place);
     const std::string temporary =
-        std::string(place->name()) + ".extfarm-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+        std::string(place->name()) + std::string(kTemporaryMark) + std::to_string(::getpid()) + "-" + std::to_string(counter++);
     if (output.kind == OutputKind::kSymlink) {
       if (::symlinkat(output.link_target.c_str(), place->folder(), temporary.c_str()) != 0)
         return io_failure("make the symlink", output.path);

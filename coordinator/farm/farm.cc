@@ -315,7 +315,7 @@ void Farm::end_publications() {
         reject(attempt.worker, end.reason);
       }
       log_attempt(end.lease, attempt, name_of(*end.failure), false, 0);
-      tell(scheduling::PublicationFailed{end.lease, *end.failure, end.reason});
+      tell(scheduling::PublicationFailed{end.lease, *end.failure, end.reason, end.is_this_hosts_fault});
       continue;
     }
     for (const auto& output : outcome.attestation.outputs) {

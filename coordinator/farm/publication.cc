@@ -16,7 +16,7 @@ constexpr Duration kGiveUpAfter = std::chrono::seconds(15);  // without a single
 
 void Publications::fail(LeaseId lease, OutcomeClass failure, const std::string& reason) {
   jobs_.erase(lease);
-  ends_.push_back({lease, failure, reason, 0});
+  ends_.push_back({lease, failure, reason});
 }
 
 void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
@@ -88,8 +88,12 @@ void Publications::receive(Timestamp now, WorkerId worker, protocol::OutputChunk
 
 void Publications::finish(LeaseId lease, Job& job) {
   const auto published = artifacts::publish(job.attestation, job.contents, job.view_roots);
-  if (!published) return fail(lease, OutcomeClass::kInfrastructure, published.error().message);
-  PublicationEnd end{lease, std::nullopt, "", 0};
+  if (!published) {
+    fail(lease, OutcomeClass::kInfrastructure, published.error().message);
+    ends_.back().is_this_hosts_fault = published.error().code == ErrorCode::kIo;
+    return;
+  }
+  PublicationEnd end{lease, std::nullopt, ""};
   for (const auto& content : job.contents) end.bytes_returned += content.size();
   jobs_.erase(lease);
   ends_.push_back(end);

@@ -21,6 +21,7 @@ struct PublicationEnd {
   std::optional<OutcomeClass> failure;  // nullopt: published
   std::string reason;
   std::uint64_t bytes_returned = 0;
+  bool is_this_hosts_fault = false;
 };
 
 class Publications {

@@ -17,6 +17,15 @@ constexpr Duration kFirstHelloEvery = std::chrono::milliseconds(50);  // until t
 WorkerDirectory::WorkerDirectory(DirectorySettings settings, ConnectingChannel& channel)
     : settings_(std::move(settings)), channel_(channel) {}
 
+// The beacon of a killed worker leads to the one that took its place there, as
+// that one's own does: by both it would seem two workers, each with its slots.
+bool WorkerDirectory::is_reached(const Beacon& beacon) const {
+  return std::any_of(contacts_.begin(), contacts_.end(), [&](const auto& entry) {
+    const Beacon& known = entry.second.beacon;
+    return known.endpoint == beacon.endpoint && known.public_key == beacon.public_key;
+  });
+}
+
 void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
   if (folder.empty()) return;
   auto reading = read_beacons(folder);
@@ -24,7 +33,7 @@ void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
     if (complained_.insert(complaint).second) complaints_.push_back(complaint);
   }
   for (const auto& beacon : reading.beacons) {
-    if (contacts_.contains(beacon.name)) continue;
+    if (contacts_.contains(beacon.name) || is_reached(beacon)) continue;
     if (beacon.protocol_version != protocol::kVersion) {
       auto text = "worker " + beacon.name + " speaks protocol version " +
                   std::to_string(beacon.protocol_version) + ", this coordinator " +

@@ -70,6 +70,7 @@ class WorkerDirectory {
   };
   void read_folder(const std::string& folder, bool is_local);
   void say_hello(Timestamp now, const PeerId&, Contact&);
+  bool is_reached(const Beacon&) const;
 
   DirectorySettings settings_;
   ConnectingChannel& channel_;

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,6 +18,14 @@ namespace {
 
 // A line longer than this is not a compile: it is refused before memory is.
 constexpr std::size_t kLongestLineBytes = 16 << 20;
+// Descriptors that are not for front ends: workers, sources, results, records.
+constexpr rlim_t kReservedDescriptors = 128;
+
+std::size_t most_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  return limit.rlim_cur - std::min(kReservedDescriptors, limit.rlim_cur / 2);
+}
 
 bool is_same_user(int fd) {
   ucred peer{};
@@ -64,6 +74,9 @@ Result<std::unique_ptr<FrontDoor>> FrontDoor::open(const std::string& socket_pat
   return door;
 }
 
+FrontDoor::FrontDoor(std::string path, std::string project_root)
+    : path_(std::move(path)), root_(std::move(project_root)), most_connections_(most_connections()) {}
+
 FrontDoor::~FrontDoor() {
   for (auto& [id, connection] : connections_) ::close(connection.fd);
   if (listener_ >= 0) {
@@ -73,10 +86,25 @@ FrontDoor::~FrontDoor() {
   if (epoll_ >= 0) ::close(epoll_);
 }
 
+// Who is not let in waits in connect() or for an answer; a door that is watched
+// all the same would be ready all the time.
+void FrontDoor::listen(bool wanted) {
+  if (wanted == is_listening_) return;
+  is_listening_ = wanted;
+  if (wanted)
+    watch(epoll_, EPOLL_CTL_ADD, listener_, 0, false);
+  else
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
+}
+
 void FrontDoor::accept_all() {
   for (;;) {
+    if (connections_.size() >= most_connections_) return listen(false);
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return;
+    if (fd < 0) {
+      if ((errno == EMFILE || errno == ENFILE) && !connections_.empty()) listen(false);
+      return;
+    }
     if (!is_same_user(fd)) {
       ::close(fd);
       continue;
@@ -165,6 +193,7 @@ void FrontDoor::close(ConnectionId id, std::vector<DoorEvent>& events) {
   ::close(it->second.fd);
   if (it->second.unanswered_count > 0) --waiting_count_;
   connections_.erase(it);
+  listen(true);
   events.push_back(ConnectionClosed{id});
 }
 

@@ -75,9 +75,9 @@ class FrontDoor {
     Environment environment;
     std::size_t unanswered_count = 0;
   };
-  FrontDoor(std::string path, std::string project_root)
-      : path_(std::move(path)), root_(std::move(project_root)) {}
+  FrontDoor(std::string path, std::string project_root);
   void accept_all();
+  void listen(bool wanted);
   // False when the connection has ended.
   bool read_lines(ConnectionId, Connection&, std::vector<DoorEvent>&);
   void handle_line(ConnectionId, Connection&, std::string_view line, std::vector<DoorEvent>&);
@@ -87,6 +87,8 @@ class FrontDoor {
 
   std::string path_, root_;
   std::uint32_t slots_ = 0;
+  std::size_t most_connections_;  // more wait at the door
+  bool is_listening_ = true;
   int epoll_ = -1, listener_ = -1;
   std::uint64_t next_id_ = 1;
   std::size_t waiting_count_ = 0, allowed_count_ = kAllAnswers;

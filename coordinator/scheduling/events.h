@@ -79,6 +79,7 @@ struct PublicationFailed {  // kInputsDiffer, or kInfrastructure when the bytes 
   LeaseId lease;
   OutcomeClass outcome = OutcomeClass::kInputsDiffer;
   std::string reason;
+  bool is_this_hosts_fault = false;  // it could not write what the worker sent
 };
 struct ActionCancelled {  // nobody waits for it any more
   ActionId action;

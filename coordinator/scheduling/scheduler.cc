@@ -290,7 +290,7 @@ void Scheduler::State::on(const PublicationFailed& e) {
   if (e.outcome == OutcomeClass::kInputsDiffer) {
     return retry_after_difference(lease.action, *action, e.lease, e.reason);
   }
-  suspect(lease.action, lease);
+  if (!e.is_this_hosts_fault) suspect(lease.action, lease);
   retry_after_infrastructure(lease.action, *action, e.lease, e.reason);
 }
 

@@ -4,11 +4,13 @@ import collections
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 
 from farm import last_build, program, spans
-from faults import WorkerHost, wait_for_workers
-from hosts import SHARED
+from faults import DESCRIPTORS, HEAD, WorkerHost, clock_of, wait_for_workers
+from hosts import LOCAL, SHARED, descendants
 
 PROJECT, TOOLS = SHARED + "/project", SHARED + "/tools"
 HOSTS = ("one", "two", "three")
@@ -95,10 +97,11 @@ class Campaign:
         lay_out(self.folder)
         said, began = "", time.monotonic()
         while True:
-            build = self.lab["head"].start(program("extfarm"), "build", "--manifest", "graph.json", "--no-store",
+            build = self.lab["head"].start(*clock_of(self.lab, HEAD), "prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}",
+                                           program("extfarm"), "build", "--manifest", "graph.json", "--no-store",
                                            "-j", "1", cwd=PROJECT)
             while not build.ended():
-                schedule.apply()
+                schedule.apply(any(name.endswith(".o") for name in os.listdir(self.folder)))
                 look(build.pid)
                 if schedule.kills_coordinator:
                     schedule.kills_coordinator = False
@@ -111,21 +114,45 @@ class Campaign:
                 time.sleep(0.02)
             else:
                 said += build.output()
-                return self._problems(build.wait()), said
+                return problems_of(self.folder, build.wait(), self._expected, ACTIONS), said
             said += build.output() + "(killed)\n"
 
-    def _problems(self, code):
-        if code != 0:
-            return [f"exit code {code}"]
-        found, expected, problems = files_of(self.folder), self._expected, []
-        if sorted(found) != sorted(expected):
-            problems.append(f"other files: {sorted(set(found) ^ set(expected))}")
-        problems += [f"{name} has other bytes" for name in expected if name in found and found[name] != expected[name]]
-        actions = last_build(self.folder)["actions"]
-        if actions["failed"] != 0 or actions["total"] != ACTIONS:
-            problems.append(f"{ACTIONS} actions, none failed, should be told: {actions}")
-        published = collections.Counter(span["args"]["action"] for span in spans(self.folder) if span["args"]["counted"])
-        problems += [f"{action} was published {count} times" for action, count in published.items() if count > 1]
-        if len(published) != actions["on_workers"]:
-            problems.append(f"{len(published)} published, but {actions['on_workers']} ran on workers")
-        return problems
+
+def problems_of(folder, code, expected, action_count):
+    """What is wrong with a build that has ended, in words: its bytes, its figures, what its trace says was published."""
+    if code != 0:
+        return [f"exit code {code}"]
+    found, problems = files_of(folder), []
+    if sorted(found) != sorted(expected):
+        problems.append(f"other files: {sorted(set(found) ^ set(expected))}")
+    problems += [f"{name} has other bytes" for name in expected if name in found and found[name] != expected[name]]
+    actions = last_build(folder)["actions"]
+    if actions["failed"] != 0 or actions["total"] != action_count:
+        problems.append(f"{action_count} actions, none failed, should be told: {actions}")
+    if actions["fresh"] + actions["on_workers"] != action_count:
+        problems.append(f"an action was neither fresh nor ran on a worker: {actions}")
+    published = collections.Counter(span["args"]["action"] for span in spans(folder) if span["args"]["counted"])
+    problems += [f"{action} was published {count} times" for action, count in published.items() if count > 1]
+    if len(published) != actions["on_workers"]:
+        problems.append(f"{len(published)} published, but {actions['on_workers']} ran on workers")
+    return problems
+
+
+def drain(places):
+    """Ends all workers as a user does.  Returns what is wrong, in words: what they leave."""
+    problems = []
+    for place in places:
+        place.signal(signal.SIGTERM)
+    for place in places:
+        for worker in (place.worker, *place.replaced):
+            try:
+                code = worker.wait(60)
+            except subprocess.TimeoutExpired:  # said, and the lab ends it
+                code = "nothing within 60 s"
+            if code != 0:
+                problems.append(f"a worker on {place.name} ended with {code}: {worker.output()[-2000:]}")
+        left = place.host.run("find", LOCAL + "/small/scratch", "-mindepth", "1").stdout.split()
+        left += [name for _, name in descendants(place.host.pid) if name != "sleep"]
+        if left:
+            problems.append(f"left behind on {place.name}: {left}")
+    return problems

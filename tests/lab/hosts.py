@@ -24,6 +24,7 @@ set -e
 mount -t tmpfs lab /srv
 mkdir -p {shared} {local}
 mount --bind "$1" {shared}
+mount -t tmpfs lab /dev/shm
 echo "$2" > /proc/sys/kernel/hostname
 ip link set lo up
 touch {local}/ready
@@ -166,6 +167,10 @@ class Lab:
 
     def in_switch(self, script):
         subprocess.run(["nsenter", f"--target={self._switch.pid}", "--net", "--", "sh", "-ec", script], check=True)
+
+    def start_in_switch(self, *command):
+        """A process that sees the other ends of the cables: port1 is that of the first host, and so on."""
+        return self._switch.start(*command)
 
     def __getitem__(self, name):
         return self.hosts[name]

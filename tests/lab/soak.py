@@ -8,14 +8,13 @@ bytes, when that worker or the coordinators have grown, or when a worker does no
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
 
 import hosts  # noqa: E402
-from campaign import ACTIONS, HOSTS, Campaign  # noqa: E402
+from campaign import ACTIONS, HOSTS, Campaign, drain  # noqa: E402
 from farm import last_build  # noqa: E402
 from faults import Schedule  # noqa: E402
 from hosts import LOCAL, Lab  # noqa: E402
@@ -82,16 +81,7 @@ class Soak:
         self._growth.add(len(self._seconds) * ACTIONS, settled_figures(self._spared.worker.pid, scratch))
 
     def _end(self):
-        for place in self._places:
-            place.signal(signal.SIGTERM)
-        for place in self._places:
-            try:
-                code = place.worker.wait(60)
-            except Exception as error:  # it goes on: said, and the lab ends it
-                code = error
-            left = place.host.run("find", LOCAL + "/small/scratch", "-mindepth", "1").stdout.split()
-            if code != 0 or left:
-                self.problems.append(f"the worker on {place.name} ended with {code} and left {left}")
+        self.problems += drain(self._places)
         self.problems += self._growth.problems()
         size = max(1, len(self._peaks) // 5)
         first, last = min(self._peaks[:size]), min(self._peaks[-size:])

@@ -1,12 +1,12 @@
 """Workers that see other bytes than the submitting host: no wrong byte comes back, and what differs is named."""
 
-import glob
 import os
 import shutil
 import signal
 import unittest
 
 import hosts
+from clocks import off
 from farm import contents, last_build, program, start_worker
 from hosts import LOCAL, SHARED, Lab, wait_until
 
@@ -34,13 +34,6 @@ SLOW = f"""#!/bin/sh
 /usr/bin/g++ "$@" || exit
 case " $* " in *" a.cc "*) while [ ! -e {LOCAL}/go ]; do sleep 0.1; done ;; esac
 """
-
-
-def off(offset):
-    """Words in front of a command for which it is so much later.  Its monotonic clock, and the files', stay as they are."""
-    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-    return ("env", f"LD_PRELOAD={found[0]}", f"FAKETIME={offset}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1")
 
 
 class Attestation(unittest.TestCase):

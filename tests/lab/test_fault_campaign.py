@@ -4,6 +4,8 @@ EXTFARM_CAMPAIGN says how many builds, EXTFARM_SEED which; ten by default.  They
 labs build at once, each by this program once more, with its number as EXTFARM_PART.
 """
 
+import collections
+import json
 import os
 import random
 import re
@@ -13,7 +15,7 @@ import sys
 import time
 import unittest
 
-from campaign import HOSTS, Campaign
+from campaign import HOSTS, Campaign, drain
 from farm import last_build
 from faults import Schedule
 from hosts import Lab, main_or_say_why_not
@@ -31,7 +33,7 @@ class OnePart(unittest.TestCase):
         lab = Lab("head", *HOSTS)
         self.addCleanup(lab.__exit__)
         campaign, dice = Campaign(lab), random.Random(SEED)
-        places, seconds, retried, faults = campaign.start_workers(), [], 0, 0
+        places, seconds, retried, faults = campaign.start_workers(), [], 0, collections.Counter()
         for number in range(COUNT):
             schedule_seed = dice.random()
             if number % PARTS != int(PART):
@@ -46,10 +48,11 @@ class OnePart(unittest.TestCase):
                 seconds.append(time.monotonic() - began)
                 self.assertEqual(problems, [], f"\n{schedule.told}\n{said}")
                 retried += last_build(campaign.folder)["actions"]["retried"]
-                faults += len(schedule.told)
+                faults += schedule.counts
             shutil.rmtree(campaign.folder)
-        print(f"[ figure   ] builds took {min(seconds):.1f} to {max(seconds):.1f} s; {faults} faults, {retried} attempts repeated",
-              flush=True)
+        self.assertEqual(drain(places), [])
+        print(f"[ figure   ] builds took {min(seconds):.1f} to {max(seconds):.1f} s, {sum(seconds):.0f} together; "
+              f"{retried} attempts repeated; {sum(faults.values())} faults\n[ counts   ] {json.dumps(faults)}", flush=True)
 
 
 class AllParts(unittest.TestCase):
@@ -63,8 +66,12 @@ class AllParts(unittest.TestCase):
         for part, output in zip(parts, outputs):
             self.assertEqual(part.returncode, 0, output)
             print("\n".join(line for line in output.splitlines() if "figure" in line), flush=True)
-        faults = sum(int(count) for output in outputs for count in re.findall(r"(\d+) faults", output))
-        self.assertGreaterEqual(faults, COUNT / 2, "hardly anything has happened")
+        faults = collections.Counter()
+        for counts in re.findall(r"\[ counts   \] (.*)", "\n".join(outputs)):
+            faults.update(json.loads(counts))
+        print(f"[ figure   ] {sum(faults.values())} faults in {COUNT} builds: "
+              + ", ".join(f"{count} × {what}" for what, count in sorted(faults.items())), flush=True)
+        self.assertGreaterEqual(sum(faults.values()), COUNT / 2, "hardly anything has happened")
 
 
 if __name__ == "__main__":

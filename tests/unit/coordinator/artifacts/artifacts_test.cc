@@ -111,6 +111,15 @@ TEST_F(ArtifactsTest, AMismatchIsLookedAtTwiceBeforeItCounts) {
   EXPECT_TRUE(check_inputs({{{root_ + "/a.h", digest_of("new")}}, {}}, digests));
 }
 
+TEST_F(ArtifactsTest, WhatAKilledCoordinatorLeftBesideAnOutputGoes) {
+  fs::create_directories(root_ + "/killed");
+  for (const char* name : {"a.o.extfarm-12-3", "b.extfarm-1-2.d", "b.extfarm-rc1"}) std::ofstream(root_ + "/killed/" + name) << "x";
+  ASSERT_TRUE(publish_all({file(root_ + "/killed/a.o", "object")}, {"object"}));
+  EXPECT_FALSE(fs::exists(root_ + "/killed/a.o.extfarm-12-3"));
+  EXPECT_TRUE(fs::exists(root_ + "/killed/b.extfarm-1-2.d"));
+  EXPECT_TRUE(fs::exists(root_ + "/killed/b.extfarm-rc1"));
+}
+
 TEST_F(ArtifactsTest, OutputsBelowARootPass) {
   EXPECT_TRUE(check(file(root_ + "/a.o", "")));
   EXPECT_TRUE(check(file(root_ + "/not/yet/there/a.o", "")));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -165,6 +166,31 @@ TEST_F(FrontDoorTest, ServesHundredsOfConnectionsAtOnce) {
   }
   clients.back()->say(kHello + kSubmit);
   EXPECT_EQ(wait_for_some().size(), 1u);
+}
+
+TEST_F(FrontDoorTest, WhereDescriptorsAreFewTheOthersWaitAtTheDoor) {
+  rlimit usual{};
+  ::getrlimit(RLIMIT_NOFILE, &usual);
+  const rlimit few{64, usual.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  door_.reset();
+  door_ = std::move(*FrontDoor::open(folder_ + "/d", "/project"));
+  ::setrlimit(RLIMIT_NOFILE, &usual);  // for the clients
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(std::make_unique<Client>(folder_ + "/d"));
+    ASSERT_TRUE(clients.back()->connected_);
+  }
+  clients.back()->say(kHello + kSubmit);
+  door_->take_events();
+  pollfd ready{door_->fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ready, 1, 0), 0) << "it would be asked again and again";
+  clients.erase(clients.begin(), clients.begin() + 20);
+  bool is_submitted = false;
+  for (int turns = 0; turns < 10 && !is_submitted; ++turns) {
+    for (const auto& event : wait_for_events()) is_submitted |= std::holds_alternative<Submitted>(event);
+  }
+  EXPECT_TRUE(is_submitted);
 }
 
 TEST_F(FrontDoorTest, AConnectionWaitsUntilAllThatItAskedIsAnswered) {

@@ -74,7 +74,7 @@ Event event_of(const Line& line) {
   }
   if (what == "published") return OutputsPublished{{line.id(1)}};
   if (what == "publication-failed")
-    return PublicationFailed{{line.id(1)}, outcome_named(line.words.at(2)), reason};
+    return PublicationFailed{{line.id(1)}, outcome_named(line.words.at(2)), reason, line.says("here")};
   if (what == "cancelled") return ActionCancelled{{line.id(1)}};
   if (what == "time") return TimeAdvanced{};
   throw std::invalid_argument("no such event: " + what);

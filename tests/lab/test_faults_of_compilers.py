@@ -1,0 +1,159 @@
+"""Compilers that do on one of two hosts what no compiler should: the build ends, with the bytes of the plain compiler."""
+
+import json
+import os
+import unittest
+
+from campaign import files_of, problems_of
+from farm import last_build, program
+from faults import SCRATCH_MEGABYTES
+from hosts import LOCAL, SHARED, Lab, descendants, main_or_say_why_not, wait_until
+
+PROJECT, COMPILER = SHARED + "/project", SHARED + "/tools/gcc"
+UNITS = 10
+# FAULT befalls the compiles of WHICH, and on host one alone where it says so.
+SCRIPT = """#!/bin/sh
+read -r host < /proc/sys/kernel/hostname
+case "$*" in *-c\\ WHICH*) FAULT ;; *"-c "*) sleep 0.2 ;; esac
+exec /usr/bin/gcc "$@"
+"""
+ON_ONE = "if [ $host = one ]; then FAULT; fi"
+# What a compiler does that finds no end, and what gcc then says.
+ENDLESS = """#!/usr/bin/python3
+import sys
+kept = []
+try:
+    while True:
+        kept.append(bytearray(1 << 20))
+except MemoryError:
+    kept.clear()
+    sys.exit("cc1: out of memory allocating 1048576 bytes after a total of 209715200 bytes")
+"""
+
+
+class FaultsOfCompilers(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab("head", "one", "two")
+        self.addCleanup(self.lab.__exit__)
+        self.folder, self.workers = self.lab.path("project"), {}
+
+    def write(self, name, text, mode=0o644):
+        os.makedirs(os.path.dirname(self.lab.path(name)), exist_ok=True)
+        with open(self.lab.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(self.lab.path(name), mode)
+
+    def lay_out(self, fault, which):
+        self.write("tools/gcc", SCRIPT.replace("FAULT", fault).replace("WHICH", which), 0o755)
+        actions = []
+        for number in range(UNITS):
+            self.write(f"project/f{number}.c", f"int f{number}(int a) {{ return a + {number}; }}\n")
+            actions.append({"argv": [COMPILER, "-O1", "-MD", "-c", f"f{number}.c", "-o", f"f{number}.o"],
+                            "inputs": [f"f{number}.c"], "outputs": [f"f{number}.o"]})
+        objects = [f"f{number}.o" for number in range(UNITS)]
+        actions.append({"argv": ["ar", "rcsD", "all.a", *objects], "inputs": objects, "outputs": ["all.a"]})
+        self.write("project/graph.json", json.dumps({"schema": 1, "actions": actions}))
+        return actions
+
+    def plain(self, actions):
+        """What the compiler itself makes; the project is laid out anew."""
+        sources = files_of(self.folder)
+        for action in actions:
+            done = self.lab["head"].run(*["/usr/bin/gcc" if word == COMPILER else word for word in action["argv"]],
+                                        cwd=PROJECT)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        made = files_of(self.folder)
+        for name in set(made) - set(sources):
+            os.unlink(os.path.join(self.folder, name))
+        return made
+
+    def start_worker(self, name, *words, scratch=LOCAL + "/scratch"):
+        host = self.lab[name]
+        self.workers[name] = host.start(*words, program("extfarm-worker"), "--slots", "2", "--advertise", host.address,
+                                        "--scratch", scratch, "--trust", SHARED + "/tools", "--trust", "/usr")
+        wait_until(lambda: "worker.ready" in self.workers[name].output(), "worker: " + name)
+
+    def build(self, fault, which="f[3-9].c", hangs=None, repeated=True):
+        """Host two comes when the process `hangs` is there on host one; without, both are there from the start."""
+        actions = self.lay_out(fault, which)
+        expected = self.plain(actions)
+        for name in ("one",) if hangs else ("one", "two"):
+            if name not in self.workers:
+                self.start_worker(name)
+        build = self.lab["head"].start(program("extfarm"), "build", "--manifest", "graph.json", "--no-store", "--local", "0",
+                                       cwd=PROJECT)
+        if hangs:
+            wait_until(lambda: build.ended() or hangs in self.workers["one"].names(), hangs)
+            self.start_worker("two")
+        code = build.wait(100)
+        self.assertEqual(problems_of(self.folder, code, expected, UNITS + 1), [], build.output())
+        told = last_build(self.folder)["actions"]
+        self.assertEqual(told["retried"] + told["backups"] > 0, repeated, build.output())
+        self.check_that_nothing_is_left()
+
+    def check_that_nothing_is_left(self):
+        """While the workers live, and after their end."""
+        for name, worker in self.workers.items():
+            wait_until(lambda worker=worker: worker.names() == ["extfarm-worker"], f"end of what ran on {name}", 10)
+        for name, worker in self.workers.items():
+            worker.signal(15)
+            self.assertEqual(worker.wait(20), 0, worker.output())
+            left = [left for _, left in descendants(self.lab[name].pid) if left != "sleep"]
+            left += self.lab[name].run("find", LOCAL + "/scratch", "-mindepth", "1").stdout.split()
+            self.assertEqual(left, [], name)
+
+    def on_one(self, fault):
+        return ON_ONE.replace("FAULT", fault)
+
+    def test_it_hangs(self):
+        self.build(self.on_one("exec tail -f /dev/null"), "f3.c", hangs="tail")
+
+    def test_it_hangs_deaf_to_signals(self):
+        self.build(self.on_one("trap '' TERM INT HUP; while :; do tail -f /dev/null; done"), "f3.c", hangs="tail")
+
+    def test_it_leaves_a_process_behind(self):
+        self.build("setsid sleep 10002 < /dev/null > /dev/null 2>&1 &", repeated=False)
+
+    def test_it_leaves_a_process_behind_that_holds_its_pipes(self):
+        self.build("setsid sleep 10003 &", repeated=False)
+
+    def test_it_leaves_a_process_behind_that_leaves_another(self):
+        self.build("(setsid sh -c 'trap \"\" TERM HUP; (setsid sleep 10004 &) ; exec sleep 10005' &)", repeated=False)
+
+    def test_it_floods_its_output(self):
+        self.build(self.on_one("exec yes"))
+
+    def test_it_floods_its_errors(self):
+        self.build(self.on_one("exec yes >&2"))
+
+    def test_it_crashes(self):
+        self.build(self.on_one("kill -SEGV $$"))
+
+    def test_it_is_killed_in_its_driver(self):
+        self.build(self.on_one("echo 'gcc: fatal error: Killed signal terminated program cc1' >&2; exit 1"))
+
+    def start_with_small_disk(self):
+        small = f"mkdir {LOCAL}/scratch && mount -t tmpfs -o size={SCRATCH_MEGABYTES}m scratch {LOCAL}/scratch"
+        self.assertEqual(self.lab["one"].run("sh", "-ec", small).returncode, 0)
+        self.start_worker("one")
+
+    def test_it_writes_two_gigabytes_where_it_compiles(self):
+        self.start_with_small_disk()
+        self.build(self.on_one("head -c 2G /dev/zero > f3.s || exit 1"))
+
+    def test_it_writes_two_gigabytes_to_its_temporary_folder(self):
+        self.start_with_small_disk()
+        self.build(self.on_one("head -c 2G /dev/zero > ${TMPDIR:-/tmp}/f3.s || exit 1"))
+
+    def test_it_writes_more_than_a_file_may_have(self):
+        self.start_worker("one", "prlimit", "--fsize=50000000")
+        self.build(self.on_one("exec head -c 2G /dev/zero > f3.s"))
+
+    def test_it_takes_memory_without_end(self):
+        self.write("tools/endless", ENDLESS, 0o755)
+        self.start_worker("one", "prlimit", "--data=200000000")
+        self.build(self.on_one(f"exec {SHARED}/tools/endless"))
+
+
+if __name__ == "__main__":
+    main_or_say_why_not()
