@@ -26,6 +26,7 @@ CASES = [
     C(4, "CC -c x.c -o one.o -o two.o", direct=NO_VIEW),
     C(5, "CC -S x.c -o -"),
     C(6, "CC -c x.c -o -", direct=""),
+    C(4, "CC -c x.c -o there/is/none.o", compilers=GNU, direct=NO_VIEW),
     C(7, "CC -c x.c -o /dev/null"),
     C(7, "CC -MD -MF deps/x.d -c x.c -o /dev/null", direct=NO_VIEW),
     C(7, "CC -MD -c x.c -o /dev/null", local="it would write /dev/null.d"),

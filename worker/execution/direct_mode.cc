@@ -112,6 +112,11 @@ Result<std::vector<RedirectedOutput>> redirect_outputs(const Action& action, con
     const bool is_clang = program.find("clang") != std::string::npos;
     redirect_list(reading, is_clang, has_word(action.argv, "-o"), out.back().stored_at, argv);
   }
+  for (const auto& redirected : out) {
+    std::error_code unknown;
+    const auto parent = std::filesystem::path(redirected.path).parent_path();
+    if (!std::filesystem::is_directory(parent, unknown)) return refuse("would not see that " + parent.string() + " is not there");
+  }
   return out;
 }
 
