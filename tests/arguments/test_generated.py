@@ -59,7 +59,7 @@ class Generated(unittest.TestCase):
         shares = {mode: 1 - actions["passed_through"] / actions["total"] for mode, (actions, _) in builds.items()}
         print(f"on a worker: {shares['view']:.0%} with a view, {shares['direct']:.0%} without; "
               f"{varying} vary with the plain compiler alone", file=sys.stderr)
-        self.assertGreater(shares["view"], 0.6, "hardly anything was tried on a worker")
+        self.assertGreater(shares["view"], 0.5, "hardly anything was tried on a worker")
         self.assertLess(varying, COUNT / 5, "too much was left uncompared")
 
 

@@ -10,6 +10,9 @@ from farms import MODES, Farms
 
 THREADS = 2
 
+# A command that fails early is tried here, too, where the files are that it may have missed.
+FAILED_UNLISTED = "it failed on a worker, and did not tell what it had read there"
+
 
 class Table(unittest.TestCase):
     @classmethod
@@ -38,7 +41,7 @@ class Table(unittest.TestCase):
                 with self.subTest(case.line, compiler=compiler, mode=mode):
                     self.assertEqual(difference, "")
                     cwd = os.path.realpath(os.path.join(folder, case.cwd)) if case.cwd != "link" else folder + "/sub"
-                    reasons = self.local[mode].get(os.path.normpath(cwd), [])
+                    reasons = [reason for reason in self.local[mode].get(os.path.normpath(cwd), []) if reason != FAILED_UNLISTED]
                     wanted = case.reason(mode)
                     self.assertEqual(len(reasons), 1 if wanted else 0, f"ran locally because: {reasons}")
                     self.assertIn(wanted, "".join(reasons))
