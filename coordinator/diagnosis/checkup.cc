@@ -12,6 +12,9 @@ namespace {
 constexpr LeaseId kLease{1};  // each talk is another coordinator to the worker, with one lease
 constexpr Duration kTurn = std::chrono::milliseconds(20);
 constexpr Duration kFirstHelloEvery = std::chrono::milliseconds(100), kHelloEvery = std::chrono::seconds(1);
+// Of whom nobody hears anything the channel says after five seconds that the handshake failed, as of a wrong
+// key at once.
+constexpr Duration kHandshakeTimesOut = std::chrono::milliseconds(4500);
 constexpr Duration kAskAgainAfter = std::chrono::seconds(3);
 
 std::uint64_t new_epoch() {
@@ -53,7 +56,9 @@ bool Checkup::is_over(const Talk& talk, Timestamp now) const {
   if (talk.peer.empty() || talk.was_refused || talk.facts.greeting == Greeting::kAnotherAnswered) return true;
   if (talk.facts.greeting == Greeting::kAnswered)
     return has_answered_all(talk) || now - started_ > patience_.answers;
-  return now - started_ > patience_.greeting;
+  const auto reach = talk.facts.reach;
+  if (reach != Reach::kNotTried && reach != Reach::kOpen) return true;
+  return now - started_ > patience_.listener;
 }
 
 bool Checkup::send(const Talk& talk, const protocol::ToWorker& message) {
@@ -120,19 +125,25 @@ void Checkup::hear(Talk& talk, const protocol::ToCoordinator& message) {
 }
 
 void Checkup::read_news() {
+  const bool tells_of_keys = clock_.now() - started_ < kHandshakeTimesOut;
   for (const auto& news : channel_.take_news()) {
     for (auto& talk : talks_) {
       if (talk.address != news.endpoint) continue;
       if (news.kind == ConnectionNews::Kind::kRefusedByPeer) talk.was_refused = true;
-      if (news.kind == ConnectionNews::Kind::kHandshakeFailed) talk.had_other_key = true;
+      if (news.kind == ConnectionNews::Kind::kHandshakeFailed && tells_of_keys) talk.had_other_key = true;
     }
   }
 }
 
 std::vector<WorkerFacts> Checkup::run() {
   started_ = clock_.now();
+  bool has_looked = false;
   for (bool is_open = true; is_open;) {
     is_open = false;
+    if (!has_looked && clock_.now() - started_ > patience_.greeting) {
+      has_looked = true;
+      look_at_silent();
+    }
     for (auto& talk : talks_) {
       if (is_over(talk, clock_.now())) continue;
       is_open = true;
@@ -158,9 +169,23 @@ std::vector<WorkerFacts> Checkup::run() {
   return out;
 }
 
+void Checkup::look_at_silent() {
+  std::vector<Talk*> silent;
+  std::vector<std::string> addresses;
+  for (auto& talk : talks_) {
+    if (talk.peer.empty() || talk.was_refused || talk.facts.greeting != Greeting::kNotTried) continue;
+    silent.push_back(&talk);
+    addresses.push_back(talk.address);
+  }
+  const auto reached = try_connections(addresses, patience_.connection);
+  for (std::size_t i = 0; i < silent.size(); ++i) {
+    silent[i]->facts.reach = reached[i].reach;
+    silent[i]->facts.reach_detail = reached[i].detail;
+  }
+}
+
 // Tells apart those who did not answer, and ends.
 void Checkup::conclude() {
-  std::vector<std::string> silent;
   for (auto& talk : talks_) {
     auto& facts = talk.facts;
     if (facts.greeting == Greeting::kAnswered) send(talk, protocol::Goodbye{});
@@ -175,15 +200,7 @@ void Checkup::conclude() {
       facts.greeting = talk.was_refused ? Greeting::kKeyRefused : Greeting::kOtherKey;
     } else {
       facts.greeting = Greeting::kSilent;
-      silent.push_back(talk.address);
     }
-  }
-  const auto reached = try_connections(silent, patience_.connection);
-  std::size_t next = 0;
-  for (auto& talk : talks_) {
-    if (talk.facts.greeting != Greeting::kSilent) continue;
-    talk.facts.reach = reached[next].reach;
-    talk.facts.reach_detail = reached[next++].detail;
   }
 }
 

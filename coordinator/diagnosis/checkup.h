@@ -19,11 +19,13 @@ struct Questions {
   std::optional<Action> action;
 };
 
-struct Patience {
+struct Patience {  // from the start
   Duration greeting =
-      std::chrono::seconds(4);  // a worker that reads a tool from a slow disk is deaf meanwhile
-  Duration answers = std::chrono::seconds(30);  // from the start
-  Duration connection = std::chrono::seconds(2);
+      std::chrono::seconds(2);  // then it is tried whether anybody listens where no answer came from
+  Duration listener =
+      std::chrono::seconds(10);  // a busy host, or a worker that reads a tool from a slow disk
+  Duration answers = std::chrono::seconds(30);
+  Duration connection = std::chrono::seconds(2);  // of the trial itself
 };
 
 class Checkup {
@@ -52,6 +54,7 @@ class Checkup {
   void hear(Talk&, const protocol::ToCoordinator&);
   void hear_heartbeat(Talk&, const protocol::Heartbeat&);
   void read_news();
+  void look_at_silent();
   void conclude();
 
   ConnectingChannel& channel_;

@@ -14,6 +14,13 @@ PROJECT = SHARED + "/project"
 OK, PROBLEMS_OF_WORKERS, CONFIGURATION = 0, 75, 78
 
 
+def off(offset):
+    """Words in front of a command for which it is so much later; empty where that cannot be done."""
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    return ("env", f"LD_PRELOAD={found[0]}", f"FAKETIME={offset}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1",
+            "NO_FAKE_STAT=1") if found else ()
+
+
 class Doctor(unittest.TestCase):
     def setUp(self):
         self.lab = Lab("head", "one", "two")
@@ -147,6 +154,62 @@ class Doctor(unittest.TestCase):
         code, findings = self.ask()
         self.assertEqual(code, PROBLEMS_OF_WORKERS)
         self.assertEqual([(where, subject) for where, subject, _ in self.wrong(findings)], [("one", "connection")], findings)
+
+    def test_a_worker_that_hangs(self):
+        stopped, _ = self.start_workers("one", "two")
+        hung = next(path for path in self.beacons() if os.path.basename(path).startswith("one-"))
+        stopped.signal(signal.SIGSTOP)
+        self.addCleanup(stopped.signal, signal.SIGCONT)
+        code, findings = self.ask()
+        self.assertEqual(code, PROBLEMS_OF_WORKERS)
+        self.assertEqual([(where, subject) for where, subject, _ in self.wrong(findings)], [("one", "connection")], findings)
+        self.assertIn("answers no greeting", self.wrong(findings)[0][2])
+        self.assertIn(hung.replace(self.lab.shared, SHARED), self.remedies(findings))
+
+    def test_a_worker_without_the_key_of_its_beacon(self):
+        self.start_workers("one")
+        self.ask("--key-folder", SHARED + "/other")
+        with open(self.lab.path("other", "worker.key"), encoding="utf-8") as file:
+            other = file.readline().strip()
+        with open(self.beacons()[0], encoding="utf-8") as file:
+            beacon = json.load(file)
+        with open(self.beacons()[0], "w", encoding="utf-8") as file:
+            json.dump({**beacon, "public_key": other}, file)
+        code, findings = self.ask()
+        self.assertEqual(code, PROBLEMS_OF_WORKERS)
+        self.assertIn("did not prove the key", self.wrong(findings)[0][2])
+
+    def test_another_protocol_version(self):
+        self.start_workers("one")
+        with open(self.beacons()[0], encoding="utf-8") as file:
+            beacon = json.load(file)
+        beacon["protocol_version"] -= 1
+        with open(self.beacons()[0], "w", encoding="utf-8") as file:
+            json.dump(beacon, file)
+        code, findings = self.ask()
+        self.assertEqual(code, PROBLEMS_OF_WORKERS)
+        self.assertEqual([(where, subject) for where, subject, _ in self.wrong(findings)], [("one", "connection")], findings)
+        self.assertIn(f"speaks protocol version {beacon['protocol_version']}", self.wrong(findings)[0][2])
+
+    @unittest.skipUnless(off("+1h"), "libfaketime is not installed")
+    def test_a_clock_an_hour_off(self):
+        start_worker(self.lab["two"], 2)
+        self.lab["one"].start(*off("+1h"), program("extfarm-worker"), "--slots", "2", "--advertise", self.lab["one"].address,
+                              "--scratch", LOCAL + "/scratch")
+        wait_until(lambda: len(self.beacons()) == 2, "the workers' beacons")
+        code, findings = self.ask()
+        self.assertEqual((code, self.wrong(findings)), (OK, []))
+        clocks = [(where, what) for where, subject, what in self.wrong(findings, "warning") if subject == "clock"]
+        self.assertEqual([where for where, _ in clocks], ["one"], findings)
+        self.assertRegex(clocks[0][1], r"its clock is (3599|360\d)\.\d s ahead of this host's")
+
+    def test_a_folder_that_is_not_there_or_cannot_be_written(self):
+        done = self.lab["head"].run(program("extfarm"), "doctor", SHARED + "/nowhere")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no folder", done.stderr)
+        code, findings = self.ask("/proc")
+        self.assertEqual(code, CONFIGURATION)
+        self.assertIn("no file can be made in /proc", " ".join(what for _, _, what in self.wrong(findings)))
 
     def test_direct_mode_is_named_with_its_reason(self):
         self.start_workers("one", options=("--view", "direct"))
