@@ -65,6 +65,13 @@ struct Heartbeat {  // the worker's full state, every second and after each chan
   std::uint64_t memory_bytes = 0;  // likewise: its share goes with that of the slots
   bool draining = false;
   bool knows_coordinator = false;  // false until a Hello was read: leases of an earlier life are gone
+  std::uint32_t total_slots = 0;  // shared by all its coordinators
+  bool has_private_views = false;
+  std::string view_reason;          // why not; empty with private views
+  std::string missing_confinement;  // what its kernel cannot give; empty: nothing
+  std::string scratch_folder;
+  std::uint64_t free_scratch_bytes = 0;
+  std::int64_t realtime_ns = 0;  // its clock when it wrote this
   std::vector<HeldLease> leases;  // of this coordinator only
 };
 struct ToolchainProbed {

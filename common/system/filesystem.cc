@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -137,6 +138,12 @@ bool is_on_network(const std::string& folder) {
     if (static_cast<std::uint32_t>(found.f_type) == static_cast<std::uint32_t>(type)) return true;
   }
   return false;
+}
+
+std::optional<std::uint64_t> free_bytes(const std::string& folder) {
+  struct statvfs found {};
+  if (::statvfs(folder.c_str(), &found) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize;
 }
 
 Result<std::int64_t> clock_skew_ns(const std::string& folder) {

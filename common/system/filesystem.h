@@ -52,6 +52,9 @@ class PosixFilesystem : public Filesystem {
 // Whether `folder` lies on a filesystem that other hosts may write to; also when that cannot be told.
 bool is_on_network(const std::string& folder);
 
+// What an ordinary user may still write to the filesystem of `folder`; nullopt when there is no such folder.
+std::optional<std::uint64_t> free_bytes(const std::string& folder);
+
 // By how much the clock that stamps the files of `folder` is ahead of this host's
 // (another host's, on a network filesystem); 0 when it is less than clocks that
 // are kept right differ by.  Makes a file there for a moment.  Errors: kIo.

@@ -12,6 +12,7 @@
 #include "common/transport/beacon.h"
 #include "common/transport/keys.h"
 #include "coordinator/front_door/front_door.h"
+#include "coordinator/shell/doctor.h"
 #include "coordinator/shell/explain.h"
 #include "coordinator/shell/graph_build.h"
 #include "coordinator/shell/run_build.h"
@@ -155,6 +156,18 @@ int main(int argc, char** argv) {
   auto* status = app.add_subcommand("status", "List the workers that have announced themselves");
   status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
       ->capture_default_str();
+  DoctorOptions doctor_options;
+  auto* check = app.add_subcommand("doctor", "Say what stands in the way of builds, on this host and on each worker, and what to do about it");
+  check->add_option("folder", doctor_options.folder, "What the workers should see; default: the current folder");
+  check->add_option("--compiler", doctor_options.compilers,
+                    "Compare this compiler; may be repeated. Default: gcc, g++, clang, clang++ and Python with Cython, those that are here")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  check->add_flag("--json", doctor_options.as_json, "Findings as JSON");
+  check->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")->capture_default_str();
+  check->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
+  check->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
   std::vector<std::string> targets;
   auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now; without a "
                                                 "target, which commands ran locally, and why");
@@ -166,6 +179,11 @@ int main(int argc, char** argv) {
   }
   if (keys->parsed()) return show_keys(options.key_folder);
   if (status->parsed()) return show_workers(options.rendezvous);
+  if (check->parsed()) {
+    split_words(workers, options.workers);
+    doctor_options.run = options;
+    return doctor(doctor_options);
+  }
   if (explanation->parsed() && targets.empty()) return explain_local(std::filesystem::current_path().string());
   if (explanation->parsed()) return explain(std::filesystem::current_path().string(), targets);
   if (run->parsed() && !variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);

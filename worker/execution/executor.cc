@@ -392,6 +392,7 @@ std::vector<AttemptEvent> Executor::take_events() {
   return std::exchange(i.events, {});
 }
 
+const std::string& Executor::scratch_folder() const { return impl_->scratch.path(); }
 ViewMode Executor::mode() const { return impl_->mode; }
 const std::string& Executor::mode_reason() const { return impl_->mode_reason; }
 

@@ -70,6 +70,7 @@ class Executor {
   std::optional<Timestamp> next_deadline() const;
   std::vector<AttemptEvent> take_events();
 
+  const std::string& scratch_folder() const;
   ViewMode mode() const;
   const std::string& mode_reason() const;  // why direct; empty for private
   // What of the confinement this machine's kernel cannot give; empty: nothing.

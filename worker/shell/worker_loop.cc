@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/protocol/codec.h"
+#include "common/system/filesystem.h"
 
 namespace extfarm {
 namespace {
@@ -47,6 +48,7 @@ WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, Bou
         policy.slots = settings.slots;
         return policy;
       }()),
+      missing_confinement_(executor.missing_confinement()),
       last_busy_(clock.now()),
       refusals_since_(last_busy_) {
   const sigset_t set = block_signals();
@@ -262,12 +264,24 @@ void WorkerLoop::carry_out(const session::Command& command) {
     heartbeat.draining = beat->draining;
     heartbeat.knows_coordinator = beat->knows_coordinator;
     for (const auto& held : beat->leases) heartbeat.leases.push_back({held.lease, held.phase});
+    add_condition(heartbeat);
     send(beat->coordinator, heartbeat);
   } else if (const auto* silent = std::get_if<session::ForgetCoordinator>(&command)) {
     forget_coordinator(silent->coordinator);
   } else if (std::holds_alternative<session::EndSession>(command)) {
     exit_code_ = 0;
   }
+}
+
+// What its users ask a doctor for.
+void WorkerLoop::add_condition(protocol::Heartbeat& heartbeat) const {
+  heartbeat.total_slots = settings_.slots;
+  heartbeat.has_private_views = executor_.mode() == ViewMode::kPrivate;
+  heartbeat.view_reason = executor_.mode_reason();
+  heartbeat.missing_confinement = missing_confinement_;
+  heartbeat.scratch_folder = executor_.scratch_folder();
+  heartbeat.free_scratch_bytes = free_bytes(heartbeat.scratch_folder).value_or(0);
+  heartbeat.realtime_ns = realtime_ns();
 }
 
 void WorkerLoop::send_report(CoordinatorId coordinator, LeaseId lease) {
