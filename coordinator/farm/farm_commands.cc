@@ -37,7 +37,8 @@ void Farm::revoke(const scheduling::RevokeLease& command) {
   if (auto* worker = parts_.directory.find(command.worker)) worker->leases.erase(command.lease);
   parts_.directory.send(command.worker, protocol::RevokeLease{command.lease});
   const auto it = attempts_.find(command.lease);
-  if (it == attempts_.end() || it->second.has_report) return;
+  // A worker may be told to forget what it was never sent: an attempt of another's goes on.
+  if (it == attempts_.end() || it->second.has_report || it->second.worker != command.worker) return;
   it->second.finished = parts_.clock.now();
   it->second.report.outcome.run_time = command.ran;
   log_attempt(it->first, it->second, "stopped", false, 0);

@@ -102,6 +102,16 @@ class Beacons(FaultsOfHosts):
         self.assertEqual(self.build_and_count_slots(), 2)
         self.end("worker", worker)
 
+    def test_a_worker_that_is_reached_by_two_names_is_one(self):
+        worker = self.start_worker_at("worker")
+        folder = self.path("home", ".extfarm", "workers")
+        with open(os.path.join(folder, os.listdir(folder)[0]), encoding="utf-8") as file:
+            beacon = json.load(file)
+        with open(os.path.join(folder, "other.json"), "w", encoding="utf-8") as out:
+            json.dump({**beacon, "name": "other", "endpoint": beacon["endpoint"].replace("127.0.0.1", "localhost")}, out)
+        self.assertEqual(self.build_and_count_slots(), 2)
+        self.end("worker", worker)
+
     def test_the_beacon_of_a_worker_that_is_no_more(self):
         dead = self.start_worker_at("dead")
         dead.kill()

@@ -5,7 +5,7 @@
 
 extern "C" {
 
-const char* __asan_default_options() { return EXTFARM_LOG ":strict_string_checks=1:check_initialization_order=1"; }
+const char* __asan_default_options() { return EXTFARM_LOG ":strict_string_checks=1:check_initialization_order=1:handle_abort=1"; }
 
 const char* __ubsan_default_options() { return EXTFARM_LOG ":print_stacktrace=1"; }
 
