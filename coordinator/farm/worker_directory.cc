@@ -53,22 +53,7 @@ void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
   }
 }
 
-// One process that is reached by two names would answer by turns, each time
-// with the leases of both.
-bool WorkerDirectory::is_current_elsewhere(const protocol::Heartbeat& heartbeat) const {
-  return std::any_of(current_.begin(), current_.end(), [&](const auto& entry) {
-    const KnownWorker& known = workers_.at(entry.second);
-    return known.name == heartbeat.worker_name && known.epoch == heartbeat.worker_epoch;
-  });
-}
-
-bool WorkerDirectory::all_have_answered() const {
-  return std::all_of(contacts_.begin(), contacts_.end(),
-                     [&](const auto& entry) { return entry.second.is_double || current_.contains(entry.first); });
-}
-
 void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
-  if (contact.is_double) return;
   const bool answered = current_.contains(peer);
   if (contact.hello_said && now - contact.last_hello < (answered ? kHelloEvery : kFirstHelloEvery)) return;
   protocol::Hello hello;
@@ -121,10 +106,6 @@ WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
     sighting.lost = current->second;
     current_.erase(current);
     current = current_.end();
-  }
-  if (current == current_.end() && is_current_elsewhere(heartbeat)) {
-    contact->second.is_double = true;
-    return sighting;
   }
   if (current == current_.end()) {
     KnownWorker worker;

@@ -59,7 +59,7 @@ class WorkerDirectory {
   bool has_usable() const { return !current_.empty(); }
   std::vector<std::string> take_complaints();
   // Every worker that was found has answered.
-  bool all_have_answered() const;
+  bool all_have_answered() const { return contacts_.size() == current_.size(); }
 
  private:
   struct Contact {
@@ -67,10 +67,8 @@ class WorkerDirectory {
     bool is_local = false;
     Timestamp last_hello;
     bool hello_said = false;
-    bool is_double = false;  // another contact leads to the same worker
   };
   void read_folder(const std::string& folder, bool is_local);
-  bool is_current_elsewhere(const protocol::Heartbeat&) const;
   void say_hello(Timestamp now, const PeerId&, Contact&);
   bool is_reached(const Beacon&) const;
 
