@@ -28,7 +28,7 @@ void BuildMemory::restore() {
 
 void BuildMemory::begin_build() {
   restore();
-  const auto skew = clock_skew_ns(project_root_);
+  const auto skew = clock_skew_ns(project_root_ + "/.extfarm");  // a file made beside the sources would change their folder
   const auto root = filesystem_.stat(project_root_);
   if (skew && root) judge_.set_clock_skew(root->device, *skew);
   build_ = records_.begin_build();

@@ -16,6 +16,7 @@
 #include "common/base/timestamp.h"
 #include "common/model/action.h"
 #include "common/model/outcome.h"
+#include "coordinator/reporting/build_log.h"
 
 namespace extfarm {
 
@@ -33,12 +34,10 @@ class Canary {
   };
   struct Verdict {
     Action action;
-    std::vector<std::string> wrong;  // hosts, no two alike; empty: nobody
+    std::vector<std::string> wrong;  // hosts, no two alike
     std::string right;               // the host that made what the others agree on; empty: that is not known
   };
-  struct Counts {
-    std::uint64_t repeated = 0, agreed = 0, differed = 0, not_reproducible = 0, unanswered = 0;
-  };
+  using Counts = reporting::BuildLog::Compared;
 
   // N in 1,000 actions, other ones for each `salt`.
   Canary(std::uint32_t per_thousand, std::uint64_t salt) : per_thousand_(per_thousand), salt_(salt) {}

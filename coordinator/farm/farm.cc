@@ -179,17 +179,21 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
     toolchains_[event.toolchain] = entry.action.toolchain;
     if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
   }
+  predict(event, entry, identity);
+  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(identity));
+  if (event.is_guess && event.tail_seconds == 0)
+    event.tail_seconds = ActionIntake::guess_tail_seconds(entry.action, entry.guess_seconds);
+  entries_.emplace(id, std::move(entry));
+  tell(event);
+}
+
+void Farm::predict(scheduling::ActionSubmitted& event, Entry& entry, const records::Identity& identity) const {
   entry.guess_seconds = ActionIntake::guess_seconds(entry.action);
   const auto remembered = parts_.records.predicted_seconds(identity);
   event.predicted_seconds = remembered.value_or(entry.guess_seconds);
   event.is_guess = !remembered;
   event.category = ActionIntake::category_of(entry.action);
   event.peak_memory_bytes = parts_.records.peak_memory_bytes(identity);
-  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(identity));
-  if (event.is_guess && event.tail_seconds == 0)
-    event.tail_seconds = ActionIntake::guess_tail_seconds(entry.action, entry.guess_seconds);
-  entries_.emplace(id, std::move(entry));
-  tell(event);
 }
 
 void Farm::read_messages() {

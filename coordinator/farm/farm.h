@@ -125,6 +125,7 @@ class Farm {
   void reject(WorkerId, const std::string& reason);  // what it made is not what would be made here
   void handle_need(WorkerId, const protocol::NeedInput&);
   void end_publications();
+  void predict(scheduling::ActionSubmitted&, Entry&, const records::Identity&) const;  // from history, else from its size
   void tell(const scheduling::Event&);
   void carry_out(const scheduling::Command&);
   void check_freshness(ActionId);
@@ -133,6 +134,7 @@ class Farm {
   void revoke(const scheduling::RevokeLease&);
   void quarantine(const scheduling::QuarantineWorker&);
   void answer(const scheduling::AnswerFrontEnd&);
+  void answer_front_end(const scheduling::AnswerFrontEnd&, Entry&);
   void log_attempt(LeaseId, Attempt&, std::string_view outcome, bool counted, std::uint64_t bytes_returned);
   void warn_once(const std::string& message);
   // farm_canary.cc

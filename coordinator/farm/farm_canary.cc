@@ -1,7 +1,4 @@
 // The part of Farm that has results made again on other hosts, and goes without those that disagree.
-#include <algorithm>
-
-#include "common/base/check.h"
 #include "coordinator/artifacts/artifacts.h"
 #include "coordinator/farm/farm.h"
 
@@ -20,16 +17,11 @@ void Farm::start_repeats() {
     entry.action = std::move(repeat.action);
     entry.action.id = id;
     entry.repeats = repeat.id;
-    entry.answer = [](const front_door::AnswerMessage&) {};
-    entry.submitted = turn_started_;
-    entry.reason = "it is made again to be compared";
     const auto& identity = identities_.emplace_back(ActionIntake::identity_of(entry.action));
     scheduling::ActionSubmitted event;
     event.action = id;
     event.toolchain = entry.action.toolchain_digest;
-    event.predicted_seconds = parts_.records.predicted_seconds(identity).value_or(1);
-    event.category = ActionIntake::category_of(entry.action);
-    event.peak_memory_bytes = parts_.records.peak_memory_bytes(identity);
+    predict(event, entry, identity);
     for (const auto& [worker, known] : parts_.directory.workers()) {
       if (repeat.on ? known.host != *repeat.on : repeat.not_on.contains(known.host)) event.not_on.push_back(worker);
     }
@@ -56,7 +48,6 @@ void Farm::forget_repeat(const scheduling::AnswerFrontEnd& command, const Entry&
   switch (command.answer) {
     case scheduling::Answer::kBuilt: ++repeats_built_; break;
     case scheduling::Answer::kCommandFailed: ++repeats_failed_; break;
-    case scheduling::Answer::kDependencyFailed: ++repeats_failed_; [[fallthrough]];
     default: canary_.give_up(turn_started_, entry.repeats);
   }
 }

@@ -122,12 +122,14 @@ std::uint32_t Farm::free_lane(WorkerId worker) const {
 void Farm::answer(const scheduling::AnswerFrontEnd& command) {
   const auto answered = entries_.extract(command.action);
   if (answered.empty()) return;
-  Entry& entry = answered.mapped();
-  if (entry.repeats != 0) {
-    forget_repeat(command, entry);
-    std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
-    return;
-  }
+  if (answered.mapped().repeats != 0)
+    forget_repeat(command, answered.mapped());
+  else
+    answer_front_end(command, answered.mapped());
+  std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+}
+
+void Farm::answer_front_end(const scheduling::AnswerFrontEnd& command, Entry& entry) {
   front_door::AnswerMessage message;
   message.id = entry.request_id;
   message.reason = command.reason;
@@ -167,7 +169,6 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
       break;
   }
   entry.answer(message);
-  std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
 }
 
 void Farm::log_attempt(LeaseId, Attempt& attempt, std::string_view outcome, bool counted,
@@ -244,8 +245,7 @@ void Farm::finish_log() {
   log.fresh = counts.fresh - log.restored;
   log.failed = counts.failed - repeats_failed_;
   log.on_workers = counts.on_workers - repeats_built_;
-  log.compared = {canary_.counts().repeated, canary_.counts().agreed, canary_.counts().differed,
-                  canary_.counts().not_reproducible, canary_.counts().unanswered};
+  log.compared = canary_.counts();
   finish_canary();
   log.retried = counts.retried;
   log.backups = counts.backups;

@@ -177,6 +177,14 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
   retry(id, action);
 }
 
+// Waiting for a worker that may come would only delay what this host can do at once.
+void Scheduler::State::retry_if_anybody_may(ActionId id, ActionState& action, LeaseId ended, const std::string& reason) {
+  troubles[id].last_failure = reason;
+  if (runs_elsewhere(action, ended)) return;
+  if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, reason);
+  retry(id, action);
+}
+
 // Whether some worker that is there has, or may still say that it has, what the action needs.
 bool Scheduler::State::may_be_taken(ActionId id, const ActionState& action) {
   const Trouble& trouble = troubles[id];

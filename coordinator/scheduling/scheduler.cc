@@ -207,10 +207,10 @@ void Scheduler::State::on(const OutcomeReceived& e) {
   const ActionId id = lease.action;
   ActionState& action = at(id);
   if (action.phase == Phase::kPublishing) return;  // said again while its outputs are fetched
-  fleet.find(e.worker)->last_outcome = now;
+  WorkerState& worker = *fleet.find(e.worker);
+  worker.last_outcome = now;
   end_lease(e.lease);
-  const WorkerState* worker = fleet.find(e.worker);
-  const bool fails_here = e.outcome == OutcomeClass::kFailedUnlisted && worker != nullptr && worker->is_local;
+  const bool fails_here = e.outcome == OutcomeClass::kFailedUnlisted && worker.is_local;
   const auto outcome = fails_here ? OutcomeClass::kCommandFailed : e.outcome;
   if (outcome == OutcomeClass::kSucceeded || outcome == OutcomeClass::kCommandFailed) {
     if (runs_elsewhere(action, e.lease)) {
@@ -237,18 +237,11 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       break;
     case OutcomeClass::kFailedUnlisted:
       troubles[id].only_local = true;
-      troubles[id].last_failure = e.reason;
-      if (runs_elsewhere(action, e.lease)) return;
-      if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, e.reason);
-      return retry(id, action);
+      return retry_if_anybody_may(id, action, e.lease, e.reason);
     case OutcomeClass::kRefused:
       suspect(id, lease);
       troubles[id].excluded.insert(e.worker);
-      troubles[id].last_failure = e.reason;
-      if (runs_elsewhere(action, e.lease)) return;
-      // Waiting for a worker that may come would only delay what this host can do at once.
-      if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, e.reason);
-      return retry(id, action);
+      return retry_if_anybody_may(id, action, e.lease, e.reason);
     case OutcomeClass::kOutOfMemory:
       // On a small worker it had less than it is known to need.
       action.peak_memory_bytes = std::max({action.peak_memory_bytes, e.peak_memory_bytes, 2 * bytes_of(lease.memory)});

@@ -121,6 +121,7 @@ struct Scheduler::State {
   void retry(ActionId, ActionState&);
   void retry_after_infrastructure(ActionId, ActionState&, LeaseId, const std::string& reason);
   void retry_after_difference(ActionId, ActionState&, LeaseId, const std::string& reason);
+  void retry_if_anybody_may(ActionId, ActionState&, LeaseId, const std::string& reason);
   bool may_be_taken(ActionId, const ActionState&);
   void retry_leases_of(WorkerId, const std::string& reason);
   void answer(ActionId, Answer, LeaseId lease = {}, const std::string& reason = {});

@@ -40,8 +40,8 @@ int refuse(int code, const std::string& message) {
   return code;
 }
 
-BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clock)
-    : tree_(tree), terminal_(terminal), clock_(clock), socket_(tree.runtime.path() + "/door") {
+BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, reporting::BuildLog& log, const Clock& clock)
+    : tree_(tree), terminal_(terminal), log_(log), clock_(clock), socket_(tree.runtime.path() + "/door") {
   signals_ = block_signals();
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
 }
@@ -64,7 +64,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   const auto worker_key = load_or_make_key_pair(options.key_folder, "worker");
   if (!worker_key) return fail(kExitConfiguration, worker_key.error());
 
-  std::unique_ptr<BuildSession> session(new BuildSession(tree, terminal, clock));
+  std::unique_ptr<BuildSession> session(new BuildSession(tree, terminal, log, clock));
   auto& s = *session;
   auto channel = make_connecting_channel(*own);
   if (!channel) return fail(kExitRetry, channel.error());
@@ -158,6 +158,7 @@ void BuildSession::end() {
   terminal_.clear();
   farm_->cancel_all();
   farm_->finish_log();
+  if (log_.exit_code == 0 && log_.wrong_results > 0) log_.exit_code = kExitRetry, log_.status = "failed";
   worker_.ask_to_end();
   farm_.reset();  // the reports need the memory
   if (is_interrupted_) return;  // who wants the build to end does not wait for the store

@@ -17,7 +17,7 @@
 
 namespace extfarm {
 
-constexpr int kExitRetry = 75, kExitConfiguration = 78;
+constexpr int kExitUsage = 2, kExitRetry = 75, kExitConfiguration = 78;
 
 // Says why on stderr; returns `code`.
 int refuse(int code, const std::string& message);
@@ -45,14 +45,16 @@ class BuildSession {
   // Has turn() end as well when `fd` is readable; -1: for no other.
   void await(int fd);
   // Waits for results that are made again, lets the workers go, and waits until this build's results are in the store.
+  // A build that has results of hosts found wrong has failed, and may be tried again.
   // That this host's own worker has ended is waited for at the very end.
   void end();
 
  private:
-  BuildSession(BuildTree& tree, Terminal& terminal, const Clock& clock);
+  BuildSession(BuildTree& tree, Terminal& terminal, reporting::BuildLog& log, const Clock& clock);
   void open_store(const RunOptions&);
   BuildTree& tree_;
   Terminal& terminal_;
+  reporting::BuildLog& log_;
   const Clock& clock_;
   std::string socket_;
   std::unique_ptr<ConnectingChannel> channel_;

@@ -11,11 +11,10 @@
 #include "coordinator/diagnosis/findings.h"
 #include "coordinator/diagnosis/host_facts.h"
 #include "coordinator/farm/action_intake.h"
+#include "coordinator/shell/build_session.h"
 #include "coordinator/shell/build_tree.h"
 #include "coordinator/shell/embedded_worker.h"
 #include "coordinator/shell/run_build.h"
-
-extern char** environ;
 
 namespace extfarm {
 namespace {
@@ -23,20 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace diagnosis;
 
-constexpr int kExitUsage = 2, kExitRetry = 75;
 constexpr Duration kOwnWorkerStarts = std::chrono::seconds(5),
                    kLookAgainAfter = std::chrono::milliseconds(20);
 constexpr Duration kPythonStarts = std::chrono::seconds(10);
-
-front_door::Environment own_environment() {
-  front_door::Environment out;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    if (const auto equals = text.find('='); equals != std::string::npos)
-      out[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return out;
-}
 
 // What this host offers to compare with.
 struct OwnTools {

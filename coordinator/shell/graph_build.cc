@@ -12,22 +12,8 @@
 #include "coordinator/shell/graph_walk.h"
 #include "coordinator/shell/step_graph.h"
 
-extern char** environ;
-
 namespace extfarm {
 namespace {
-
-constexpr int kExitUsage = 2;
-
-manifest::Environment own_environment() {
-  manifest::Environment out;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    if (const auto equals = text.find('='); equals != std::string::npos)
-      out[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return out;
-}
 
 struct Counts {
   std::uint64_t wanted = 0, fresh = 0;
@@ -108,8 +94,7 @@ class GraphBuild {
       if (auto ran = run_what_is_dirty(); !ran) return ran;
     }
     if (session_) session_->end();
-    if (log_.wrong_results > 0) {
-      if (log_.exit_code == 0) log_.exit_code = kExitRetry, log_.status = "failed";
+    if (log_.wrong_results > 0) {  // what is to be made anew is not up to date
       tree_.close();
       return {};
     }

@@ -9,6 +9,8 @@
 #include <sstream>
 #include <utility>
 
+extern char** environ;
+
 namespace extfarm {
 namespace {
 
@@ -76,6 +78,16 @@ std::string complaint_about_count(const std::string& text, const std::string& ot
 
 std::uint32_t local_steps(const RunOptions& options) {
   return options.local_slots > 0 ? options.local_slots : options.core_count;
+}
+
+std::map<std::string, std::string> own_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (const auto equals = text.find('='); equals != std::string::npos)
+      out[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return out;
 }
 
 std::string home_folder() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ std::string complaint_about_count(const std::string& text, const std::string& ot
 // How many commands that stay on this host may run at a time, beside its worker's.
 std::uint32_t local_steps(const RunOptions&);
 
+std::map<std::string, std::string> own_environment();
 std::string home_folder();
 std::string host_name();
 std::string user_name();

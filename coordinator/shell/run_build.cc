@@ -191,7 +191,6 @@ int run_build(const RunOptions& options) {
   log.ended = clock.now();
   log.status = interrupted ? "cancelled" : log.exit_code == 0 ? "ok" : "failed";
   session.end();
-  if (log.exit_code == 0 && log.wrong_results > 0) log.exit_code = kExitRetry, log.status = "failed";
   (*tree)->close();
   write_compile_commands(entries_of(log.compiles), **tree, terminal);
   write_reports(log, **tree, terminal);

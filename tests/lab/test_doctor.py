@@ -7,18 +7,12 @@ import signal
 import unittest
 
 import hosts
+from clocks import off
 from farm import program, start_worker
 from hosts import LOCAL, SHARED, Lab, wait_until
 
 PROJECT = SHARED + "/project"
 OK, PROBLEMS_OF_WORKERS, CONFIGURATION = 0, 75, 78
-
-
-def off(offset):
-    """Words in front of a command for which it is so much later; empty where that cannot be done."""
-    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-    return ("env", f"LD_PRELOAD={found[0]}", f"FAKETIME={offset}", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1") if found else ()
 
 
 class Doctor(unittest.TestCase):
@@ -191,7 +185,6 @@ class Doctor(unittest.TestCase):
         self.assertEqual([(where, subject) for where, subject, _ in self.wrong(findings)], [("one", "connection")], findings)
         self.assertIn(f"speaks protocol version {beacon['protocol_version']}", self.wrong(findings)[0][2])
 
-    @unittest.skipUnless(off("+1h"), "libfaketime is not installed")
     def test_a_clock_an_hour_off(self):
         start_worker(self.lab["two"], 2)
         self.lab["one"].start(*off("+1h"), program("extfarm-worker"), "--slots", "2", "--advertise", self.lab["one"].address,

@@ -27,15 +27,6 @@ bool may_have_changed(const Attempt& attempt, const std::string& path, const Fil
   return stamp && std::max(stamp->mtime_ns, stamp->ctime_ns) >= attempt.launched_realtime_ns;
 }
 
-// Where the bytes lie that the command has read as `path`.
-std::string place_of(const Attempt& attempt, const std::string& path) {
-  if (!attempt.supplied.contains(path)) return path;
-  for (const auto& view : attempt.view->roots()) {
-    if (path.starts_with(view.root + "/")) return view.upper + path.substr(view.root.size());
-  }
-  return path;
-}
-
 tl::unexpected<Error> changed_meanwhile(const std::string& path) {
   return failure(ErrorCode::kUnavailable, path + " changed on that host while the command ran");
 }
@@ -61,7 +52,7 @@ Result<void> attest(const Attempt& attempt, const Filesystem& filesystem, Digest
   for (const auto& path : inputs->read) {
     const bool is_known = settled.contains(path) || lies_below_any(path, {attempt.folder});
     if (is_known && !is_unlisted) continue;
-    const auto place = place_of(attempt, path);
+    const auto place = attempt.supplied.contains(path) ? *attempt.view->place_of(path) : path;  // where it was read
     const auto digest = digests.digest(place);
     if (!digest) continue;
     if (is_unlisted && hidden.are_in(place, *digest))

@@ -230,17 +230,14 @@ void Executor::supply_input(const AttemptKey& key, const std::string& path, bool
     return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
                        path + " is not here as the submitting host sees it");
   }
-  for (const auto& view : attempt.view->roots()) {
-    if (!path.starts_with(view.root + "/")) continue;
-    const auto written =
-        impl_->filesystem.write_atomically(view.upper + path.substr(view.root.size()), bytes, 0644);
-    if (!written) return impl_->fail(key, attempt, OutcomeClass::kInfrastructure, written.error().message);
-    attempt.supplied.insert(path);
-  }
-  if (!attempt.supplied.contains(path)) {
+  const auto place = attempt.view->place_of(path);
+  if (!place) {
     return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
                        path + " lies outside the view and differs here");
   }
+  const auto written = impl_->filesystem.write_atomically(*place, bytes, 0644);
+  if (!written) return impl_->fail(key, attempt, OutcomeClass::kInfrastructure, written.error().message);
+  attempt.supplied.insert(path);
   if (impl_->inputs_are_here(key, attempt)) impl_->launch(key, attempt);
 }
 

@@ -139,6 +139,13 @@ Result<PrivateView> PrivateView::prepare(const std::vector<std::string>& roots, 
   return view;
 }
 
+std::optional<std::string> PrivateView::place_of(const std::string& path) const {
+  for (const auto& view : roots_) {
+    if (path.starts_with(view.root + "/")) return view.upper + path.substr(view.root.size());
+  }
+  return std::nullopt;
+}
+
 int enter_view(const ViewPlan& plan, const std::vector<std::string>& hidden_files) {
   const bool as_root = ::geteuid() == 0;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;

@@ -3,6 +3,7 @@
 // no network.  Knows namespaces and overlayfs, nothing of compilers.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,8 @@ class PrivateView {
                                      const std::vector<std::string>& written_folders);
   const std::vector<ViewRoot>& roots() const { return roots_; }
   const ViewPlan& plan() const { return plan_; }
+  // Where the command's own version of a file lies; nullopt when it is below no root.
+  std::optional<std::string> place_of(const std::string& path) const;
 
  private:
   PrivateView() = default;

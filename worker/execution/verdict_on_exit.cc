@@ -12,6 +12,7 @@ struct Sign {
   std::string_view words;
   OutcomeClass outcome_class;
   const char* reason;
+  bool is_kill = false;
 };
 
 // A driver survives the death of what it started, and exits with 1 or 4.
@@ -19,9 +20,9 @@ constexpr Sign kSigns[] = {
     {"out of memory allocating", OutcomeClass::kOutOfMemory, "the compiler found no memory"},
     {"virtual memory exhausted", OutcomeClass::kOutOfMemory, "the compiler found no memory"},
     {"LLVM ERROR: out of memory", OutcomeClass::kOutOfMemory, "the compiler found no memory"},
-    {"Killed signal terminated program", OutcomeClass::kInfrastructure, "the compiler was killed"},
+    {"Killed signal terminated program", OutcomeClass::kInfrastructure, "the compiler was killed", true},
     {"Terminated signal terminated program", OutcomeClass::kInfrastructure, "the compiler was killed"},
-    {"unable to execute command: Killed", OutcomeClass::kInfrastructure, "the compiler was killed"},
+    {"unable to execute command: Killed", OutcomeClass::kInfrastructure, "the compiler was killed", true},
     {"internal compiler error", OutcomeClass::kInfrastructure, "the compiler crashed (internal compiler error)"},
     {"frontend command failed due to signal", OutcomeClass::kInfrastructure, "the compiler crashed"},
     {"frontend command failed with exit code", OutcomeClass::kInfrastructure, "the compiler crashed"},  // in the driver itself
@@ -31,16 +32,17 @@ constexpr Sign kSigns[] = {
 }  // namespace
 
 ExitVerdict verdict_on(const ProcessExit& exit, bool memory_ran_out) {
-  const bool was_killed = exit.signal == SIGKILL || exit.stderr_bytes.find("Killed signal terminated program") != std::string::npos ||
-                          exit.stderr_bytes.find("unable to execute command: Killed") != std::string::npos;
-  if (memory_ran_out && was_killed) return {OutcomeClass::kOutOfMemory, "the kernel killed the compiler for want of memory"};
+  const ExitVerdict starved{OutcomeClass::kOutOfMemory, "the kernel killed the compiler for want of memory"};
   if (exit.output_limit_exceeded)
     return {OutcomeClass::kInfrastructure, "the command printed more than 256 MiB and was stopped"};
+  if (exit.signal == SIGKILL && memory_ran_out) return starved;
   if (exit.signal != 0)
     return {OutcomeClass::kInfrastructure, "the command died of signal " + std::to_string(exit.signal)};
   if (exit.exit_code == 0) return {};
   for (const auto& sign : kSigns) {
-    if (exit.stderr_bytes.find(sign.words) != std::string::npos) return {sign.outcome_class, sign.reason};
+    if (exit.stderr_bytes.find(sign.words) == std::string::npos) continue;
+    if (sign.is_kill && memory_ran_out) return starved;
+    return {sign.outcome_class, sign.reason};
   }
   return {OutcomeClass::kCommandFailed, ""};
 }

@@ -273,14 +273,18 @@ void WorkerLoop::carry_out(const session::Command& command) {
   }
 }
 
-// What its users ask a doctor for.
-void WorkerLoop::add_condition(protocol::Heartbeat& heartbeat) const {
+// What its users ask a doctor for; the disk is not asked at each change.
+void WorkerLoop::add_condition(protocol::Heartbeat& heartbeat) {
+  if (const auto now = clock_.now(); !scratch_looked_at_ || now - *scratch_looked_at_ >= std::chrono::seconds(1)) {
+    free_scratch_bytes_ = free_bytes(executor_.scratch_folder()).value_or(0);
+    scratch_looked_at_ = now;
+  }
   heartbeat.total_slots = settings_.slots;
   heartbeat.has_private_views = executor_.mode() == ViewMode::kPrivate;
   heartbeat.view_reason = executor_.mode_reason();
   heartbeat.missing_confinement = missing_confinement_;
   heartbeat.scratch_folder = executor_.scratch_folder();
-  heartbeat.free_scratch_bytes = free_bytes(heartbeat.scratch_folder).value_or(0);
+  heartbeat.free_scratch_bytes = free_scratch_bytes_;
   heartbeat.realtime_ns = realtime_ns();
 }
 

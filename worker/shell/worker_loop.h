@@ -56,7 +56,7 @@ class WorkerLoop {
   void carry_out(const session::Command&);
   void send(CoordinatorId, const protocol::ToCoordinator&);
   void send_report(CoordinatorId, LeaseId);
-  void add_condition(protocol::Heartbeat&) const;
+  void add_condition(protocol::Heartbeat&);
   void end_coordinator(CoordinatorId);
   void forget_coordinator(CoordinatorId);
   Duration time_to_wait(Timestamp now) const;
@@ -74,6 +74,8 @@ class WorkerLoop {
   std::uint64_t next_coordinator_ = 1;
   std::uint64_t next_sequence_ = 1;  // of heartbeats; grows for as long as this process lives
   std::string missing_confinement_;
+  std::uint64_t free_scratch_bytes_ = 0;  // as of:
+  std::optional<Timestamp> scratch_looked_at_;
   Timestamp last_busy_;
   Timestamp refusals_since_;  // the minute that refused_count_ counts
   std::size_t refused_count_ = 0;
