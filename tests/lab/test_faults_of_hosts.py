@@ -103,6 +103,20 @@ class Beacons(FaultsOfHosts):
         self.assertEqual(self.build_and_count_slots(), 2)
         self.end("worker", worker)
 
+    def test_two_endpoints_of_one_worker_that_answers_for_the_leases_of_both(self):
+        worker = self.start_worker_at("worker")
+        folder = self.path("home", ".extfarm", "workers")
+        with open(os.path.join(folder, os.listdir(folder)[0]), encoding="utf-8") as file:
+            beacon = json.load(file)
+        names = [f"f{number}" for number in range(3 * UNITS)]
+        expected = self.lay_out_with_results(self.graph(*names))
+        build = self.start_build("--local", "0")
+        wait_until(lambda: any(name.endswith(".o") for name in os.listdir(self.folder)), "first result")
+        with open(os.path.join(folder, "other.json"), "w", encoding="utf-8") as out:  # found while leases run
+            json.dump({**beacon, "name": "other", "endpoint": beacon["endpoint"].replace("127.0.0.1", "localhost")}, out)
+        self.assertEqual(problems_of(self.folder, build.wait(100), expected, 3 * UNITS), [], self.log("build"))
+        self.end("worker", worker)
+
     def test_the_beacon_of_a_worker_that_is_no_more(self):
         dead = self.start_worker_at("dead")
         dead.kill()
