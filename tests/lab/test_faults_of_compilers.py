@@ -17,7 +17,8 @@ read -r host < /proc/sys/kernel/hostname
 case "$*" in *-c\\ WHICH*) FAULT ;; *"-c "*) sleep 0.2 ;; esac
 exec /usr/bin/gcc "$@"
 """
-ON_ONE = "if [ $host = one ]; then FAULT; fi"
+# The other host takes its time, so that one is there, and asked, before all is done.
+ON_ONE = "if [ $host = one ]; then FAULT; else sleep 0.8; fi"
 # What a compiler does that finds no end, and what gcc then says.
 ENDLESS = """#!/usr/bin/python3
 import sys
