@@ -10,6 +10,8 @@ import shlex
 from farms import LAUNCHER, MODES, contents, lay_out, plain_environment, run
 
 COMPILERS = {"gcc": "gcc", "g++": "g++", "clang": "clang"}
+# A command that fails early is tried here, too, where the files are that it may have missed.
+FAILED_UNLISTED = "it failed on a worker, and did not tell what it had read there"
 NO_VIEW = "no private views"
 
 FILES = {

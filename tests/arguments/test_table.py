@@ -5,13 +5,10 @@ import os
 import unittest
 
 import table
-from cases import compare
+from cases import FAILED_UNLISTED, compare
 from farms import MODES, Farms
 
 THREADS = 2
-
-# A command that fails early is tried here, too, where the files are that it may have missed.
-FAILED_UNLISTED = "it failed on a worker, and did not tell what it had read there"
 
 
 class Table(unittest.TestCase):
