@@ -116,9 +116,14 @@ constexpr auto last_of(OutputKind) { return OutputKind::kRemoved; }
 constexpr auto last_of(LeasePhase) { return LeasePhase::kFinished; }
 constexpr auto last_of(OutcomeClass) { return OutcomeClass::kFailedUnlisted; }
 
+struct Bytes {  // what msgpack writes to
+  std::string text;
+  void write(const char* bytes, std::size_t size) { text.append(bytes, size); }
+};
+
 class Writer {
  public:
-  explicit Writer(msgpack::sbuffer& buffer) : packer_(buffer) {}
+  explicit Writer(Bytes& bytes) : packer_(bytes) {}
   template <class... T>
   void operator()(T&... values) {
     packer_.pack_array(sizeof...(values));
@@ -156,7 +161,7 @@ class Writer {
     packer_.pack_bin(static_cast<std::uint32_t>(size));
     packer_.pack_bin_body(static_cast<const char*>(bytes), static_cast<std::uint32_t>(size));
   }
-  msgpack::packer<msgpack::sbuffer> packer_;
+  msgpack::packer<Bytes> packer_;
 };
 
 [[noreturn]] void malformed(const std::string& what) { throw std::invalid_argument(what); }
@@ -229,11 +234,11 @@ class Reader {
 
 template <class Variant>
 std::string encode_any(const Variant& message) {
-  msgpack::sbuffer buffer;
-  Writer writer(buffer);
+  Bytes bytes;
+  Writer writer(bytes);
   // Writer only reads; one list of fields serves both directions.
   std::visit([&](auto& value) { writer.message(message.index(), value); }, const_cast<Variant&>(message));
-  return {buffer.data(), buffer.size()};
+  return std::move(bytes.text);
 }
 
 template <class Variant, std::size_t I = 0>
@@ -257,13 +262,13 @@ msgpack::unpack_limit limits_for(std::size_t size) {
 
 template <class Variant>
 Result<Variant> decode_any(std::string_view bytes) {
+  thread_local msgpack::zone zone;  // its first 8 KiB are kept: most messages need no more
   try {
+    zone.clear();
     std::size_t offset = 0;
-    const auto handle =
-        msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limits_for(bytes.size()));
+    const msgpack::object object = msgpack::unpack(zone, bytes.data(), bytes.size(), offset, nullptr, nullptr, limits_for(bytes.size()));
     if (offset != bytes.size())
       malformed(std::to_string(bytes.size() - offset) + " bytes follow the message");
-    const auto& object = handle.get();
     if (object.type != msgpack::type::ARRAY || object.via.array.size != 2 ||
         object.via.array.ptr[0].type != msgpack::type::POSITIVE_INTEGER) {
       malformed("it does not start with its kind");

@@ -13,7 +13,7 @@
 
 namespace extfarm::protocol {
 
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 // Outputs up to this total travel inside the Report; larger ones are fetched.
 inline constexpr std::uint64_t kInlineOutputBytes = 256 << 10;
 inline constexpr std::uint64_t kChunkBytes = 1 << 20;

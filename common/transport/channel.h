@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -36,12 +37,18 @@ enum class SendStatus { kAccepted, kPeerGone, kPeerFull };
 class Channel {
  public:
   virtual ~Channel() = default;
-  // Waits until a message is there or `extra_fd` is readable or time is up.
+  // Sends what was posted, and waits until a message is there or `extra_fd` is
+  // readable or time is up.
   virtual void wait(int extra_fd, Duration timeout) = 0;
   // The next message already here, without waiting.
   virtual std::optional<Envelope> receive() = 0;
-  // Never blocks.  kAccepted is not a delivery.
-  virtual SendStatus send(const PeerId&, std::string bytes) = 0;
+  // At once, after what was posted to this peer.  Never blocks.  kAccepted is
+  // not a delivery.
+  virtual SendStatus send(const PeerId&, std::string_view bytes) = 0;
+  // In one frame with whatever else is posted to this peer until the next
+  // wait() or flush().  Never blocks, and is no delivery.
+  virtual void post(const PeerId&, std::string_view bytes) = 0;
+  virtual void flush() = 0;
   // Ends the peer's connection (a worker does so after a malformed message:
   // later messages of that peer are dropped unread).
   virtual void drop(const PeerId&) = 0;

@@ -13,11 +13,13 @@
 
 #include "common/base/check.h"
 #include "common/transport/channel.h"
+#include "common/transport/frame.h"
 
 namespace extfarm {
 namespace {
 
 constexpr std::int64_t kLongestMessageBytes = 8 << 20;  // a chunk is 1 MiB, a report's inline outputs 256 KiB
+constexpr std::size_t kFullFrameBytes = 64 << 10;         // no further message goes with so much
 constexpr int kLongestHandshakeMs = 5000;               // then a connection that has not proved a key is closed
 constexpr int kWaitingConnections = 512;                // not yet accepted; a flood shall not shut others out
 constexpr int kZapEnforceDomain = 93;                   // raw option: cppzmq of Debian 12 has no name for it
@@ -198,6 +200,8 @@ class ZmqChannel : public Interface {
   }
 
   void wait(int extra_fd, Duration timeout) override {
+    flush();
+    if (unread_) return;
     std::array<zmq::pollitem_t, 2> items = {
         {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, extra_fd, ZMQ_POLLIN, 0}}};
     const auto up = std::chrono::ceil<std::chrono::milliseconds>(timeout);
@@ -205,38 +209,48 @@ class ZmqChannel : public Interface {
     zmq_poll(reinterpret_cast<zmq_pollitem_t*>(items.data()), extra_fd >= 0 ? 2 : 1, up.count());
   }
 
+  // Of a frame that is none of ours, one empty message is heard: unreadable by intent.
   std::optional<Envelope> receive() override {
-    for (;;) {
-      zmq::message_t peer, bytes;
-      if (!receive_one(peer)) return std::nullopt;
-      if (!peer.more() || !receive_one(bytes)) continue;
-      bool extra = bytes.more();
-      for (bool more = extra; more;) {
-        zmq::message_t rest;
-        if (!receive_one(rest)) break;
-        more = rest.more();
+    while (unread_ || receive_frame()) {
+      if (dropped_.contains(sender_) || !is_admitted(sender_key_)) {
+        unread_.reset();
+        continue;
       }
-      const char* proved = zmq_msg_gets(bytes.handle(), "User-Id");  // the ZAP handler's word
-      Envelope envelope{peer.to_string(), bytes.to_string(), proved != nullptr ? proved : ""};
-      if (dropped_.contains(envelope.peer) || !is_admitted(envelope)) continue;
-      if (extra) envelope.bytes.clear();  // not one of our messages: unreadable by intent
+      const auto message = take_message(*unread_);
+      Envelope envelope{sender_, std::string(message.value_or("")), sender_key_};
+      if (!message || unread_->empty()) unread_.reset();
       return envelope;
     }
+    return std::nullopt;
   }
 
-  SendStatus send(const PeerId& peer, std::string bytes) override {
-    if (dropped_.contains(peer)) return SendStatus::kPeerGone;
-    if (zmq_send(socket_.handle(), peer.data(), peer.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
-      return zmq_errno() == EAGAIN ? SendStatus::kPeerFull : SendStatus::kPeerGone;
+  SendStatus send(const PeerId& peer, std::string_view bytes) override {
+    std::string frame;
+    if (auto posted = posted_.extract(peer)) frame = std::move(posted.mapped());
+    append_message(frame, bytes);
+    return send_frame(peer, frame);
+  }
+
+  void post(const PeerId& peer, std::string_view bytes) override {
+    std::string& frame = posted_[peer];
+    if (!frame.empty() && frame.size() + bytes.size() > kFullFrameBytes) {
+      send_frame(peer, frame);
+      frame.clear();
     }
-    if (zmq_send(socket_.handle(), bytes.data(), bytes.size(), ZMQ_DONTWAIT) < 0)
-      return SendStatus::kPeerGone;
-    return SendStatus::kAccepted;
+    append_message(frame, bytes);
+  }
+
+  void flush() override {
+    for (const auto& [peer, frame] : posted_) send_frame(peer, frame);
+    posted_.clear();
   }
 
   // A ROUTER of libzmq 4.3 cannot close one peer's connection: the peer is
   // neither heard nor spoken to again.
-  void drop(const PeerId& peer) override { dropped_.insert(peer); }
+  void drop(const PeerId& peer) override {
+    dropped_.insert(peer);
+    posted_.erase(peer);
+  }
 
   std::vector<ConnectionNews> take_news() override {
     monitor_->read(news_, own_.public_key);
@@ -244,13 +258,45 @@ class ZmqChannel : public Interface {
   }
 
  protected:
-  virtual bool is_admitted(const Envelope&) const { return true; }
+  virtual bool is_admitted(const std::string&) const { return true; }  // of a key
+
+ private:
+  bool receive_frame() {
+    zmq::message_t peer;
+    while (receive_one(peer)) {
+      if (!peer.more() || !receive_one(frame_)) continue;
+      unread_ = std::string_view(frame_.data<char>(), frame_.size());
+      sender_ = peer.to_string();
+      const char* proved = zmq_msg_gets(frame_.handle(), "User-Id");  // the ZAP handler's word
+      sender_key_ = proved != nullptr ? proved : "";
+      zmq::message_t rest;
+      for (bool more = frame_.more(); more && receive_one(rest); more = rest.more()) unread_ = "";
+      return true;
+    }
+    return false;
+  }
   bool receive_one(zmq::message_t& message) {
     for (;;) {
       if (zmq_msg_recv(message.handle(), socket_.handle(), ZMQ_DONTWAIT) >= 0) return true;
       if (zmq_errno() != EINTR) return false;
     }
   }
+  SendStatus send_frame(const PeerId& peer, const std::string& frame) {
+    if (dropped_.contains(peer)) return SendStatus::kPeerGone;
+    if (zmq_send(socket_.handle(), peer.data(), peer.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+      return zmq_errno() == EAGAIN ? SendStatus::kPeerFull : SendStatus::kPeerGone;
+    }
+    if (zmq_send(socket_.handle(), frame.data(), frame.size(), ZMQ_DONTWAIT) < 0) return SendStatus::kPeerGone;
+    return SendStatus::kAccepted;
+  }
+
+  zmq::message_t frame_;  // of `sender_`
+  std::optional<std::string_view> unread_;  // of `frame_`
+  PeerId sender_;
+  std::string sender_key_;
+  std::map<PeerId, std::string> posted_;
+
+ protected:
   KeyPair own_;
   News news_;
   zmq::context_t context_{1};
@@ -318,7 +364,7 @@ class BoundZmqChannel final : public ZmqChannel<BoundChannel> {
   void admit_only(std::vector<std::string> allowed) override { allowed_.replace(std::move(allowed)); }
 
  private:
-  bool is_admitted(const Envelope& envelope) const override { return allowed_.has(envelope.key); }
+  bool is_admitted(const std::string& key) const override { return allowed_.has(key); }
   AllowList allowed_;
   std::unique_ptr<ZapHandler> zap_;
 };

@@ -1,7 +1,7 @@
 // No-op actions through real sockets with CURVE: the scheduler, the codec, the
 // channels and the workers' sessions as they are, with nothing to execute; and
-// beside it, in turn, a bare ROUTER with DEALERs that exchange as many messages
-// of the same sizes.  Workers are processes of their own.
+// beside it, in turn, a bare ROUTER with DEALERs: a request and an answer of the
+// same sizes for each action, as many under way.  Workers are processes of their own.
 //   bench_dispatch [--json FILE] [ACTIONS]
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <set>
 #include <zmq.hpp>
@@ -24,6 +25,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::uint32_t kSlots = 8;
+constexpr int kRounds = 7;
 constexpr CoordinatorId kCoordinator{1};
 
 Timestamp now() { return {std::chrono::duration_cast<Duration>(SteadyClock::now().time_since_epoch())}; }
@@ -81,7 +83,7 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
   std::uint64_t sequence = 1;
   const Outcome outcome = sample_outcome();
   std::vector<session::Event> events;
-  const auto send = [&](const protocol::ToCoordinator& message) { static_cast<void>(channel.send(peer, protocol::encode(message))); };
+  const auto send = [&](const protocol::ToCoordinator& message) { channel.post(peer, protocol::encode(message)); };
   while (true) {
     const auto deadline = session.next_deadline();
     channel.wait(-1, deadline ? std::max(Duration{0}, *deadline - now()) : Duration{std::chrono::seconds(1)});
@@ -92,7 +94,6 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
       if (std::holds_alternative<protocol::Hello>(*message)) events.push_back(session::HelloReceived{kCoordinator, std::get<protocol::Hello>(*message).leases_known});
       if (const auto* start = std::get_if<protocol::StartAction>(&*message)) events.push_back(session::StartRequested{kCoordinator, start->lease});
       if (const auto* revoke = std::get_if<protocol::RevokeLease>(&*message)) events.push_back(session::RevokeRequested{kCoordinator, revoke->lease});
-      if (std::holds_alternative<protocol::Goodbye>(*message)) ::_exit(0);
     }
     events.push_back(session::TimeAdvanced{});
     for (std::size_t i = 0; i < events.size(); ++i) {
@@ -119,6 +120,9 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
 }
 
 struct Children {
+  Children() = default;
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
   std::vector<pid_t> pids;
   std::vector<std::string> endpoints;
   template <class Run>
@@ -138,8 +142,11 @@ struct Children {
     ::close(ends[0]);
     endpoints.push_back(line);
   }
-  void wait() {
-    for (const pid_t pid : pids) ::waitpid(pid, nullptr, 0);
+  ~Children() {
+    for (const pid_t pid : pids) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
   }
 };
 
@@ -164,10 +171,6 @@ class Coordinator {
       turn(std::chrono::milliseconds(20));
     }
   }
-  ~Coordinator() {
-    for (const auto& peer : peers_) send(peer, protocol::Goodbye{});
-    channel_->wait(-1, std::chrono::milliseconds(100));
-  }
 
   void submit() { tell(scheduling::ActionSubmitted{{++submitted_}, kToolchain, {}, 0.001, 0}); }
   void finish_all() {
@@ -177,7 +180,7 @@ class Coordinator {
  private:
   inline static const Digest kToolchain = digest_of("t");
 
-  void send(const PeerId& peer, const protocol::ToWorker& message) { static_cast<void>(channel_->send(peer, protocol::encode(message))); }
+  void send(const PeerId& peer, const protocol::ToWorker& message) { channel_->post(peer, protocol::encode(message)); }
   void greet() {
     for (std::size_t i = 0; i < peers_.size(); ++i) send(peers_[i], protocol::Hello{protocol::kVersion, 7, "h", "u", {known_[i].begin(), known_[i].end()}});
     greeted_ = now();
@@ -257,7 +260,6 @@ Figures measure_farm(std::uint64_t actions, std::size_t worker_count) {
     out.per_second = static_cast<double>(actions) / seconds(now() - began);
     out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
   }
-  workers.wait();
   return out;
 }
 
@@ -274,7 +276,7 @@ void run_dealer(const std::string& endpoint, const KeyPair& own, const std::stri
   const std::string answer(answer_bytes, 'a');
   while (true) {
     zmq::message_t message;
-    if (!socket.recv(message) || message.size() < 2) return;
+    if (!socket.recv(message)) return;
     socket.send(zmq::buffer(answer));
   }
 }
@@ -320,8 +322,6 @@ Figures measure_bare(std::uint64_t actions, std::size_t worker_count) {
     }
     out.per_second = static_cast<double>(actions) / seconds(now() - began);
     out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
-    for (const auto& peer : peers) send(peer, "x");
-    dealers.wait();
   }
   return out;
 }
@@ -331,6 +331,27 @@ double percentile(std::vector<double> values, double share) {
   return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
+struct Row {
+  std::vector<double> per_second, bare_per_second, ratio, cpu, bare_cpu, latencies_ms;
+};
+
+// In turn, so that what else the machine does falls upon both.
+Row measure(std::uint64_t actions, std::size_t workers) {
+  Row row;
+  for (int round = 0; round < kRounds; ++round) {
+    const Figures bare = measure_bare(actions, workers), farm = measure_farm(actions, workers);
+    row.per_second.push_back(farm.per_second);
+    row.bare_per_second.push_back(bare.per_second);
+    row.ratio.push_back(farm.per_second / bare.per_second);
+    row.cpu.push_back(farm.cpu_microseconds);
+    row.bare_cpu.push_back(bare.cpu_microseconds);
+    row.latencies_ms.insert(row.latencies_ms.end(), farm.latencies_ms.begin(), farm.latencies_ms.end());
+  }
+  return row;
+}
+
+double median(const std::vector<double>& values) { return percentile(values, 0.5); }
+
 }  // namespace
 }  // namespace extfarm::bench
 
@@ -339,18 +360,20 @@ int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
   const std::uint64_t actions = arguments.rest.empty() ? 10000 : std::strtoull(arguments.rest[0].c_str(), nullptr, 10);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  std::printf("%lu no-op actions, workers of %u slots, CURVE over loopback\n", static_cast<unsigned long>(actions), kSlots);
+  std::printf("%lu no-op actions, workers of %u slots, CURVE over loopback; medians of %d rounds in turn\n",
+              static_cast<unsigned long>(actions), kSlots, kRounds);
   std::printf("%8s %12s %12s %7s %14s %14s %10s %10s\n", "workers", "actions/s", "bare/s", "ratio", "CPU us/action",
               "bare CPU us", "p50 ms", "p99 ms");
   for (const std::size_t workers : {1u, 4u, 16u}) {
-    const Figures bare = measure_bare(actions, workers), farm = measure_farm(actions, workers);
-    const double p50 = percentile(farm.latencies_ms, 0.5), p99 = percentile(farm.latencies_ms, 0.99);
-    std::printf("%8zu %12.0f %12.0f %7.2f %14.1f %14.1f %10.2f %10.2f\n", workers, farm.per_second, bare.per_second,
-                farm.per_second / bare.per_second, farm.cpu_microseconds, bare.cpu_microseconds, p50, p99);
+    const Row row = measure(actions, workers);
+    const double p50 = percentile(row.latencies_ms, 0.5), p99 = percentile(row.latencies_ms, 0.99);
+    std::printf("%8zu %12.0f %12.0f %7.2f %14.1f %14.1f %10.2f %10.2f\n", workers, median(row.per_second),
+                median(row.bare_per_second), median(row.ratio), median(row.cpu), median(row.bare_cpu), p50, p99);
     std::fflush(stdout);
-    rows.push_back({{"workers", workers}, {"actions_per_second", farm.per_second}, {"bare_per_second", bare.per_second},
-                    {"ratio", farm.per_second / bare.per_second}, {"cpu_microseconds", farm.cpu_microseconds},
-                    {"bare_cpu_microseconds", bare.cpu_microseconds}, {"p50_ms", p50}, {"p99_ms", p99}});
+    rows.push_back({{"workers", workers}, {"actions_per_second", median(row.per_second)},
+                    {"bare_per_second", median(row.bare_per_second)}, {"ratio", median(row.ratio)},
+                    {"cpu_microseconds", median(row.cpu)}, {"bare_cpu_microseconds", median(row.bare_cpu)},
+                    {"p50_ms", p50}, {"p99_ms", p99}});
   }
-  write_results(arguments, {{"benchmark", "dispatch"}, {"actions", actions}, {"rows", rows}});
+  write_results(arguments, {{"benchmark", "dispatch"}, {"actions", actions}, {"rounds", kRounds}, {"rows", rows}});
 }

@@ -21,10 +21,11 @@ struct Attempt {
 
 struct Coordinator {
   bool has_said_hello = false;
-  bool has_news = true;  // its next heartbeat cannot wait
+  bool has_news = true;  // its next heartbeat follows soon
   std::uint32_t share_told = 0;
   Timestamp last_heard;
   Timestamp heartbeat_due;
+  std::optional<Timestamp> heartbeat_sent;
   std::map<LeaseId, Attempt> attempts;
   std::deque<LeaseId> queue;  // those in kQueued, oldest first
   std::size_t running_count = 0;
@@ -255,8 +256,13 @@ void Session::State::report_again() {
 void Session::State::send_heartbeats() {
   for (auto& [id, coordinator] : coordinators) {
     const std::uint32_t share = share_of(id);
-    if (!coordinator.has_news && share == coordinator.share_told && now < coordinator.heartbeat_due) continue;
+    if (coordinator.has_news || share != coordinator.share_told) {
+      const Timestamp soon = coordinator.heartbeat_sent ? *coordinator.heartbeat_sent + policy.heartbeats_apart : now;
+      coordinator.heartbeat_due = std::min(coordinator.heartbeat_due, soon);
+    }
+    if (now < coordinator.heartbeat_due) continue;
     coordinator.has_news = false;
+    coordinator.heartbeat_sent = now;
     coordinator.share_told = share;
     coordinator.heartbeat_due = now + policy.heartbeat_every;
     SendHeartbeat heartbeat{id, share, is_draining, coordinator.has_said_hello, {}};

@@ -18,6 +18,7 @@ namespace extfarm::session {
 struct SessionPolicy {
   std::uint32_t slots = 1;
   Duration heartbeat_every = std::chrono::seconds(1);
+  Duration heartbeats_apart = std::chrono::milliseconds(10);  // when much changes, one tells of many changes
   Duration coordinator_silence = std::chrono::seconds(15);  // then its attempts are stopped and forgotten
   Duration report_again_after = std::chrono::seconds(2);
   std::size_t remembered_revocations = 4096;  // a revoke may overtake its start

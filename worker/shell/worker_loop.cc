@@ -79,6 +79,7 @@ int WorkerLoop::run() {
       exit_code_ = 0;
     }
   }
+  channel_.flush();
   return *exit_code_;
 }
 
@@ -317,7 +318,7 @@ void WorkerLoop::send(CoordinatorId to, const protocol::ToCoordinator& message) 
   const auto it = coordinators_.find(to);
   if (it == coordinators_.end()) return;
   // Not delivered is no loss: heartbeats, reports and answers are asked for again.
-  static_cast<void>(channel_.send(it->second.peer, protocol::encode(message)));
+  channel_.post(it->second.peer, protocol::encode(message));
 }
 
 }  // namespace extfarm

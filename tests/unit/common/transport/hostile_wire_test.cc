@@ -220,6 +220,30 @@ TEST_F(HostileWire, TheKeyThatASenderHasProvedComesWithItsMessage) {
   FAIL() << "nothing was heard";
 }
 
+// From one who is admitted, on a socket without the framing of ours.
+TEST_F(HostileWire, AFrameThatIsNoneOfOursIsHeardAsOneUnreadableMessage) {
+  for (const auto& parts : std::vector<std::vector<std::string>>{{""}, {"\4\0\0"}, {std::string("\xff\xff\xff\x7fx", 5)}, {"one", "two"}}) {
+    zmq::context_t context;
+    zmq::socket_t socket(context, zmq::socket_type::dealer);
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::curve_serverkey, worker_.public_key);
+    socket.set(zmq::sockopt::curve_publickey, client_.public_key);
+    socket.set(zmq::sockopt::curve_secretkey, client_.secret_key);
+    socket.connect(bound_->bound_endpoint());
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      socket.send(zmq::buffer(parts[i]), i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    std::optional<Envelope> heard;
+    for (int turns = 0; turns < 500 && !heard; ++turns) {
+      bound_->wait(-1, kStep);
+      heard = bound_->receive();
+    }
+    ASSERT_TRUE(heard);
+    EXPECT_EQ(heard->bytes, "");
+    EXPECT_FALSE(bound_->receive());
+  }
+  EXPECT_TRUE(is_another_served());
+}
+
 // Larger than a worker takes: from one who is admitted, on a socket without the limits of ours.
 TEST_F(HostileWire, AMessageThatIsTooLargeCostsItsSenderTheConnection) {
   zmq::context_t context;

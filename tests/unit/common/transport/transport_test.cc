@@ -60,6 +60,49 @@ TEST_F(Transport, AKnownKeyIsServedBothWays) {
   EXPECT_EQ(answered->bytes.size(), 1u << 20);
 }
 
+TEST_F(Transport, WhatIsPostedArrivesInOrderAndBeforeWhatIsSentAfterIt) {
+  auto bound = bind({client_.public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  ASSERT_TRUE(deliver(*out, peer, "hello", *bound));
+  const std::string large(200 << 10, 'x');
+  std::vector<std::string> got;
+  const auto hear = [&](std::size_t count) {
+    for (int turns = 0; turns < 150 && got.size() < count; ++turns) {
+      bound->wait(-1, kStep);
+      while (auto envelope = bound->receive()) {
+        if (envelope->bytes != "hello") got.push_back(std::move(envelope->bytes));
+      }
+    }
+  };
+  for (const auto& bytes : {std::string("one"), large, std::string("two")}) out->post(peer, bytes);
+  EXPECT_EQ(out->send(peer, "three"), SendStatus::kAccepted);
+  hear(4);
+  EXPECT_EQ(got, (std::vector<std::string>{"one", large, "two", "three"}));
+  out->post(peer, "four");
+  out->wait(-1, Duration{0});
+  hear(5);
+  EXPECT_EQ(got.back(), "four");
+}
+
+TEST_F(Transport, OfOneFrameNothingIsHeardAfterItsSenderWasDropped) {
+  auto bound = bind({client_.public_key});
+  auto out = std::move(*make_connecting_channel(client_));
+  const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
+  ASSERT_TRUE(deliver(*out, peer, "hello", *bound));
+  out->post(peer, "bad");
+  out->post(peer, "worse");
+  out->flush();
+  std::optional<Envelope> heard;
+  for (int turns = 0; turns < 150 && (!heard || heard->bytes != "bad"); ++turns) {
+    bound->wait(-1, kStep);
+    heard = bound->receive();
+  }
+  ASSERT_TRUE(heard);
+  bound->drop(heard->peer);
+  EXPECT_FALSE(bound->receive());
+}
+
 TEST_F(Transport, AnUnknownKeyIsRefusedAndBothSidesSaySo) {
   auto bound = bind({make_key_pair().public_key});
   auto out = std::move(*make_connecting_channel(client_));
