@@ -266,7 +266,10 @@ Result<Variant> decode_any(std::string_view bytes) {
   try {
     zone.clear();
     std::size_t offset = 0;
-    const msgpack::object object = msgpack::unpack(zone, bytes.data(), bytes.size(), offset, nullptr, nullptr, limits_for(bytes.size()));
+    // Byte strings are read where they lie: `bytes` outlives them.
+    const auto refers = [](msgpack::type::object_type, std::size_t, void*) { return true; };
+    const msgpack::object object =
+        msgpack::unpack(zone, bytes.data(), bytes.size(), offset, refers, nullptr, limits_for(bytes.size()));
     if (offset != bytes.size())
       malformed(std::to_string(bytes.size() - offset) + " bytes follow the message");
     if (object.type != msgpack::type::ARRAY || object.via.array.size != 2 ||

@@ -7,7 +7,7 @@
 namespace extfarm {
 namespace {
 
-constexpr std::size_t kWindow = 4;  // chunks under way per result: hides the round trip, bounds memory
+constexpr std::size_t kWindow = 4;  // chunks under way per result: hides the round trip
 constexpr std::uint64_t kLargestResultBytes = 4ull << 30;
 constexpr Duration kAskAgainAfter = std::chrono::seconds(2);
 constexpr Duration kGiveUpAfter = std::chrono::seconds(15);  // without a single chunk
@@ -15,8 +15,16 @@ constexpr Duration kGiveUpAfter = std::chrono::seconds(15);  // without a single
 }  // namespace
 
 void Publications::fail(LeaseId lease, OutcomeClass failure, const std::string& reason) {
-  jobs_.erase(lease);
+  if (const auto it = jobs_.find(lease); it != jobs_.end()) forget(it);
   ends_.push_back({lease, failure, reason});
+}
+
+void Publications::forget(std::map<LeaseId, Job>::iterator it) {
+  if (it->second.has_credit)
+    held_bytes_ -= it->second.bytes;
+  else
+    std::erase(without_credit_, it->first);
+  jobs_.erase(it);
 }
 
 void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
@@ -39,23 +47,43 @@ void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
   if (const auto same = artifacts::check_inputs(job.attestation, digests_); !same) {
     return fail(report.lease, OutcomeClass::kInputsDiffer, same.error().message);
   }
-  if (report.inline_outputs.size() == outputs.size()) {
+  job.contents.resize(outputs.size());
+  const bool is_here = report.inline_outputs.size() == outputs.size();
+  if (is_here) {
     job.contents = report.inline_outputs;
+    job.has_credit = true;
   } else {
-    job.contents.resize(outputs.size());
+    job.bytes = total;
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].kind != OutputKind::kFile) continue;
-      job.contents[i].resize(outputs[i].size_bytes);
       for (std::uint64_t offset = 0; offset < outputs[i].size_bytes; offset += protocol::kChunkBytes) {
         job.waiting.push_back({i, offset, std::min(protocol::kChunkBytes, outputs[i].size_bytes - offset)});
       }
     }
   }
+  const bool is_whole = job.waiting.empty();
   auto& kept = jobs_[report.lease] = std::move(job);
-  if (kept.waiting.empty())
-    finish(report.lease, kept);
-  else
-    ask_more(now, report.lease, kept);
+  if (is_here || is_whole) return finish(report.lease, kept);
+  without_credit_.push_back(report.lease);
+  give_credit(now);
+}
+
+// The oldest first; one that is larger than the credit has it for itself.
+void Publications::give_credit(Timestamp now) {
+  while (!without_credit_.empty()) {
+    const LeaseId lease = without_credit_.front();
+    Job& job = jobs_.at(lease);
+    if (held_bytes_ > 0 && held_bytes_ + job.bytes > credit_bytes_) return;
+    without_credit_.pop_front();
+    held_bytes_ += job.bytes;
+    job.has_credit = true;
+    job.last_progress = job.last_asked = now;
+    const auto& outputs = job.attestation.outputs;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].kind == OutputKind::kFile) job.contents[i].resize(outputs[i].size_bytes);
+    }
+    ask_more(now, lease, job);
+  }
 }
 
 void Publications::ask_more(Timestamp now, LeaseId lease, Job& job) {
@@ -84,6 +112,7 @@ void Publications::receive(Timestamp now, WorkerId worker, protocol::OutputChunk
   job.last_progress = now;
   ask_more(now, chunk.lease, job);
   if (job.asked.empty() && job.waiting.empty()) finish(chunk.lease, job);
+  give_credit(now);
 }
 
 void Publications::finish(LeaseId lease, Job& job) {
@@ -95,7 +124,7 @@ void Publications::finish(LeaseId lease, Job& job) {
   }
   PublicationEnd end{lease, std::nullopt, ""};
   for (const auto& content : job.contents) end.bytes_returned += content.size();
-  jobs_.erase(lease);
+  forget(jobs_.find(lease));
   ends_.push_back(end);
 }
 
@@ -111,6 +140,7 @@ void Publications::lose(WorkerId worker) {
 void Publications::advance(Timestamp now) {
   std::vector<LeaseId> silent;
   for (auto& [lease, job] : jobs_) {
+    if (!job.has_credit) continue;
     if (now - job.last_progress >= kGiveUpAfter) {
       silent.push_back(lease);
     } else if (now - std::max(job.last_asked, job.last_progress) >= kAskAgainAfter) {
@@ -121,6 +151,7 @@ void Publications::advance(Timestamp now) {
   }
   for (const auto lease : silent)
     fail(lease, OutcomeClass::kInfrastructure, "its worker stopped sending the result");
+  give_credit(now);
 }
 
 std::vector<PublicationEnd> Publications::take_ends() { return std::exchange(ends_, {}); }

@@ -1,6 +1,7 @@
 // Brings an accepted result home: fetches what did not travel inside the
 // report, checks the attestation against this host, publishes.  Chunks are
-// asked for with a window, so a worker never sends more than that unasked.
+// asked for with a window, so a worker never sends more than that unasked; and
+// of all results no more are asked for than the credit allows to be held.
 #pragma once
 
 #include <deque>
@@ -27,7 +28,8 @@ struct PublicationEnd {
 class Publications {
  public:
   using Ask = std::function<void(WorkerId, const protocol::FetchOutput&)>;
-  Publications(DigestCache& digests, Ask ask) : digests_(digests), ask_(std::move(ask)) {}
+  Publications(DigestCache& digests, Ask ask, std::uint64_t credit_bytes = 128 << 20)
+      : digests_(digests), ask_(std::move(ask)), credit_bytes_(credit_bytes) {}
 
   void begin(Timestamp now, WorkerId, const Action&, const protocol::Report&);
   void receive(Timestamp now, WorkerId, protocol::OutputChunk);
@@ -35,6 +37,8 @@ class Publications {
   void advance(Timestamp now);
   std::vector<PublicationEnd> take_ends();
   bool is_idle() const { return jobs_.empty(); }
+  // Of results that are under way; more than the credit only for one that is larger.
+  std::uint64_t held_bytes() const { return held_bytes_; }
 
  private:
   struct Part {
@@ -49,14 +53,21 @@ class Publications {
     std::deque<Part> waiting;
     std::vector<Part> asked;
     Timestamp last_progress, last_asked;
+    std::uint64_t bytes = 0;  // of its contents
+    bool has_credit = false;  // its contents may be held
   };
+  void give_credit(Timestamp now);
+  void forget(std::map<LeaseId, Job>::iterator);
   void ask_more(Timestamp now, LeaseId, Job&);
   void finish(LeaseId, Job&);
   void fail(LeaseId, OutcomeClass, const std::string& reason);
 
   DigestCache& digests_;
   Ask ask_;
+  std::uint64_t credit_bytes_;
   std::map<LeaseId, Job> jobs_;
+  std::deque<LeaseId> without_credit_;  // oldest first
+  std::uint64_t held_bytes_ = 0;
   std::vector<PublicationEnd> ends_;
 };
 

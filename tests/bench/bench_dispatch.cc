@@ -3,44 +3,25 @@
 // beside it, in turn, a bare ROUTER with DEALERs: a request and an answer of the
 // same sizes for each action, as many under way.  Workers are processes of their own.
 //   bench_dispatch [--json FILE] [ACTIONS]
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <set>
-#include <zmq.hpp>
 
 #include "common/protocol/codec.h"
 #include "common/transport/channel.h"
 #include "coordinator/scheduling/scheduler.h"
+#include "tests/bench/bare_sockets.h"
+#include "tests/bench/far_ends.h"
 #include "tests/bench/results.h"
 #include "worker/session/session.h"
 
 namespace extfarm::bench {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
 constexpr std::uint32_t kSlots = 8;
 constexpr int kRounds = 7;
 constexpr CoordinatorId kCoordinator{1};
-
-Timestamp now() { return {std::chrono::duration_cast<Duration>(SteadyClock::now().time_since_epoch())}; }
-
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto to_seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
-  return to_seconds(usage.ru_utime) + to_seconds(usage.ru_stime);
-}
-
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "bench_dispatch: %s\n", what.c_str());
-  std::exit(1);
-}
 
 // As an ordinary C compile would be.
 Action sample_action(std::uint64_t id) {
@@ -74,8 +55,7 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
   auto made = make_bound_channel("tcp://127.0.0.1:*", own, {client_key});
   if (!made) fail(made.error().message);
   auto& channel = **made;
-  const std::string endpoint = channel.bound_endpoint() + "\n";
-  if (::write(tell_endpoint, endpoint.data(), endpoint.size()) < 0) ::_exit(1);
+  FarEnds::tell(tell_endpoint, channel.bound_endpoint());
   session::SessionPolicy policy;
   policy.slots = kSlots;
   session::Session session(policy);
@@ -119,37 +99,6 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
   }
 }
 
-struct Children {
-  Children() = default;
-  Children(const Children&) = delete;
-  Children& operator=(const Children&) = delete;
-  std::vector<pid_t> pids;
-  std::vector<std::string> endpoints;
-  template <class Run>
-  void start(Run&& run) {
-    int ends[2];
-    if (::pipe(ends) != 0) fail("no pipe");
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::close(ends[0]);
-      run(ends[1]);
-      ::_exit(0);
-    }
-    ::close(ends[1]);
-    pids.push_back(pid);
-    std::string line;
-    for (char c = 0; ::read(ends[0], &c, 1) == 1 && c != '\n';) line += c;
-    ::close(ends[0]);
-    endpoints.push_back(line);
-  }
-  ~Children() {
-    for (const pid_t pid : pids) {
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, 0);
-    }
-  }
-};
-
 struct Figures {
   double per_second = 0, cpu_microseconds = 0;
   std::vector<double> latencies_ms;  // from request to outcome, one at a time
@@ -158,10 +107,10 @@ struct Figures {
 // ---- the coordinator: the real scheduler over real channels
 class Coordinator {
  public:
-  Coordinator(const KeyPair& own, const KeyPair& worker, const Children& workers)
+  Coordinator(const KeyPair& own, const KeyPair& worker, const FarEnds& workers)
       : channel_(std::move(*make_connecting_channel(own))), start_(now()) {
-    for (std::size_t i = 0; i < workers.endpoints.size(); ++i) {
-      const auto peer = channel_->connect("w" + std::to_string(i + 1), workers.endpoints[i], worker.public_key);
+    for (std::size_t i = 0; i < workers.lines().size(); ++i) {
+      const auto peer = channel_->connect("w" + std::to_string(i + 1), workers.lines()[i], worker.public_key);
       if (!peer) fail(peer.error().message);
       peers_.push_back(*peer);
     }
@@ -241,7 +190,7 @@ class Coordinator {
 
 Figures measure_farm(std::uint64_t actions, std::size_t worker_count) {
   const KeyPair own = make_key_pair(), worker = make_key_pair();
-  Children workers;
+  FarEnds workers;
   for (std::size_t i = 0; i < worker_count; ++i)
     workers.start([&](int fd) { run_worker(worker, own.public_key, fd); });
   Figures out;
@@ -264,65 +213,16 @@ Figures measure_farm(std::uint64_t actions, std::size_t worker_count) {
 }
 
 // ---- the limit: the same numbers of bytes, nothing else
-void run_dealer(const std::string& endpoint, const KeyPair& own, const std::string& server_key, std::size_t answer_bytes) {
-  zmq::context_t context;
-  zmq::socket_t socket(context, zmq::socket_type::dealer);
-  socket.set(zmq::sockopt::curve_serverkey, server_key);
-  socket.set(zmq::sockopt::curve_publickey, own.public_key);
-  socket.set(zmq::sockopt::curve_secretkey, own.secret_key);
-  socket.set(zmq::sockopt::linger, 0);
-  socket.connect(endpoint);
-  socket.send(zmq::buffer("hello", 5));
-  const std::string answer(answer_bytes, 'a');
-  while (true) {
-    zmq::message_t message;
-    if (!socket.recv(message)) return;
-    socket.send(zmq::buffer(answer));
-  }
-}
-
 Figures measure_bare(std::uint64_t actions, std::size_t worker_count) {
   const std::string request = protocol::encode(protocol::ToWorker{protocol::StartAction{{1}, sample_action(1)}});
   const std::string answer = protocol::encode(protocol::ToCoordinator{protocol::Report{{1}, sample_outcome(), {""}}});
-  const KeyPair own = make_key_pair(), worker = make_key_pair();
-  const std::string tcp = "tcp://127.0.0.1:" + std::to_string(20000 + ::getpid() % 20000);
-  Children dealers;
-  for (std::size_t i = 0; i < worker_count; ++i) {
-    dealers.start([&](int fd) {
-      if (::write(fd, "x\n", 2) < 0) ::_exit(1);
-      run_dealer(tcp, worker, own.public_key, answer.size());
-    });
-  }
+  BareSockets sockets(worker_count, answer.size());
+  const double cpu = cpu_seconds();
+  const Timestamp began = now();
+  sockets.exchange(request, actions, 2 * kSlots);
   Figures out;
-  {
-    zmq::context_t context;
-    zmq::socket_t router(context, zmq::socket_type::router);
-    router.set(zmq::sockopt::curve_server, true);
-    router.set(zmq::sockopt::curve_secretkey, own.secret_key);
-    router.bind(tcp);
-    std::vector<std::string> peers;
-    zmq::message_t id, body;
-    while (peers.size() < worker_count) {
-      if (!router.recv(id) || !router.recv(body)) fail("no dealer came");
-      peers.push_back(id.to_string());
-    }
-    const auto send = [&](const std::string& to, const std::string& bytes) {
-      router.send(zmq::buffer(to), zmq::send_flags::sndmore);
-      router.send(zmq::buffer(bytes));
-    };
-    const double cpu = cpu_seconds();
-    const Timestamp began = now();
-    std::uint64_t sent = 0;
-    for (std::uint32_t i = 0; i < 2 * kSlots; ++i) {
-      for (const auto& peer : peers) sent += sent < actions ? (send(peer, request), 1) : 0;
-    }
-    for (std::uint64_t received = 0; received < actions; ++received) {
-      if (!router.recv(id) || !router.recv(body)) fail("a dealer is gone");
-      if (sent < actions) sent += (send(id.to_string(), request), 1);
-    }
-    out.per_second = static_cast<double>(actions) / seconds(now() - began);
-    out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
-  }
+  out.per_second = static_cast<double>(actions) / seconds(now() - began);
+  out.cpu_microseconds = 1e6 * (cpu_seconds() - cpu) / static_cast<double>(actions);
   return out;
 }
 
