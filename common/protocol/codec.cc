@@ -91,7 +91,7 @@ template <class V>
 void fields(V& v, Heartbeat& x) {
   v(x.version, x.worker_epoch, x.sequence, x.worker_name, x.host, x.slots, x.memory_bytes, x.draining,
     x.knows_coordinator, x.total_slots, x.has_private_views, x.view_reason, x.missing_confinement,
-    x.scratch_folder, x.free_scratch_bytes, x.realtime_ns, x.leases);
+    x.scratch_folder, x.free_scratch_bytes, x.realtime_ns, x.measured_speed, x.leases);
 }
 template <class V>
 void fields(V& v, ToolchainProbed& x) {

@@ -72,6 +72,7 @@ struct Heartbeat {  // the worker's full state, every second and after each chan
   std::string scratch_folder;
   std::uint64_t free_scratch_bytes = 0;
   std::int64_t realtime_ns = 0;  // its clock when it wrote this
+  std::uint64_t measured_speed = 0;  // a fixed piece of work, times a second; 0: not measured
   std::vector<HeldLease> leases;  // of this coordinator only
 };
 struct ToolchainProbed {

@@ -239,8 +239,7 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
   if (sighting.joined) {
     sighting.worker->joined = turn_started_;
     if (sighting.worker->is_local) first_answers_.own_worker_is_decided();
-    const double speed = parts_.records.host_speed(heartbeat.host).value_or(0);
-    tell(scheduling::WorkerJoined{id, sighting.worker->is_local, speed});
+    tell(scheduling::WorkerJoined{id, sighting.worker->is_local, known_speed(heartbeat)});
   }
   if (sighting.joined && sighting.worker->is_local && own_worker_limit_ != UINT32_MAX)
     tell(scheduling::SlotsLimited{id, own_worker_limit_});
@@ -248,6 +247,15 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
   scheduling::HeartbeatReceived event{id, heartbeat.sequence, heartbeat.slots, heartbeat.draining, {}, heartbeat.memory_bytes};
   for (const auto& held : heartbeat.leases) event.leases.push_back({held.lease, held.phase});
   tell(event);
+}
+
+// What earlier builds learned of its host; failing that, what the worker measured, beside the first that did.
+double Farm::known_speed(const protocol::Heartbeat& heartbeat) {
+  const double remembered = parts_.records.host_speed(heartbeat.host).value_or(0);
+  if (heartbeat.measured_speed == 0) return remembered;
+  const auto measured = static_cast<double>(heartbeat.measured_speed);
+  if (speed_scale_.measured == 0) speed_scale_ = {heartbeat.measured_speed, remembered > 0 ? remembered : 1};
+  return remembered > 0 ? remembered : speed_scale_.speed * measured / static_cast<double>(speed_scale_.measured);
 }
 
 void Farm::handle_toolchain(WorkerId from, const protocol::ToolchainProbed& probed) {

@@ -120,6 +120,7 @@ class Farm {
   void answer_local(const AnswerTo&, const std::string& id, reporting::LoggedLocal);
   void read_messages();
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
+  double known_speed(const protocol::Heartbeat&);
   void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);
   void handle_report(WorkerId, protocol::Report);
   void reject(WorkerId, const std::string& reason);  // what it made is not what would be made here
@@ -183,6 +184,10 @@ class Farm {
   std::uint64_t repeats_built_ = 0, repeats_failed_ = 0;
   std::set<std::string> warned_;
   std::uint64_t next_action_ = 1;
+  struct {
+    std::uint64_t measured = 0;  // by the first worker that had measured its speed
+    double speed = 1;            // of its host, in the scheduler's terms
+  } speed_scale_;
   Timestamp started_, turn_started_;
   bool nobody_there_ = false;  // a wait for workers was in vain; until the next heartbeat nobody waits again
 };

@@ -111,6 +111,11 @@ void ActionGraph::predict_again(const std::function<double(ActionId)>& predict) 
 
 NodeState ActionGraph::state(ActionId action) const { return nodes_.at(action.value).state; }
 
+double ActionGraph::behind_seconds(ActionId action) const {
+  const Node& node = nodes_.at(action.value);
+  return node.bottom_level_seconds - node.predicted_seconds;
+}
+
 double ActionGraph::bottom_level_seconds(ActionId action) const {
   return nodes_.at(action.value).bottom_level_seconds;
 }

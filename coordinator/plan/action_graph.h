@@ -44,6 +44,8 @@ class ActionGraph {
 
   bool contains(ActionId action) const { return action.value < nodes_.size() && nodes_[action.value].is_known; }
   NodeState state(ActionId action) const;
+  // Of the longest chain behind it, as it was before it finished.
+  double behind_seconds(ActionId action) const;
   // Seconds of this action and of the longest chain behind it.
   double bottom_level_seconds(ActionId action) const;
 

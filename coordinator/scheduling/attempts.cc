@@ -39,6 +39,7 @@ void Scheduler::State::set_phase(ActionId id, ActionState& action, Phase next) {
     action.patience_ends.reset();
     if (kept && kept->first == id) stop_keeping_memory();
   }
+  if (action.phase == Phase::kChecking) successors.forget(id);
   if (action.phase == Phase::kRunning) --counts.running;
   action.phase = next;
   if (next == Phase::kRunning) ++counts.running;
@@ -134,8 +135,9 @@ bool Scheduler::State::runs_elsewhere(ActionState& action, LeaseId ended) {
   return true;
 }
 
-void Scheduler::State::check_freshness(ActionId id) {
+void Scheduler::State::check_freshness(ActionId id, bool is_expected) {
   set_phase(id, at(id), Phase::kChecking);
+  if (is_expected) successors.expect(id, level_of(id), now + policy.successor_patience);
   commands.push_back(CheckFreshness{id});
 }
 
@@ -211,6 +213,10 @@ void Scheduler::State::retry_leases_of(WorkerId worker, const std::string& reaso
 void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std::string& reason) {
   ActionState& action = at(id);
   set_phase(id, action, Phase::kAnswered);
+  if (kind == Answer::kBuilt)
+    expect_successor(id);  // from now on the front end may ask
+  else
+    successors.forget(id);
   action.answer = kind;
   troubles.erase(id);
   const auto wanted = toolchains_wanted.find(toolchains[action.toolchain].digest);
@@ -225,8 +231,7 @@ void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std
   switch (kind) {
     case Answer::kBuilt:
     case Answer::kFresh:
-      for (const ActionId next : graph.finish(id)) check_freshness(next);
-      return;
+      return check_dependants(id);
     case Answer::kRunLocally:
       return answer_dependants(id, Answer::kRunLocally, name + "runs on this host");
     case Answer::kCommandFailed:
@@ -236,6 +241,12 @@ void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std
     case Answer::kDependencyFailed:
       return answer_dependants(id, Answer::kDependencyFailed, name + "was not built");
   }
+}
+
+void Scheduler::State::check_dependants(ActionId id) {
+  const auto ready_now = graph.finish(id);
+  const bool are_expected = !ready_now.empty() && successors.forget(id);
+  for (const ActionId dependant : ready_now) check_freshness(dependant, are_expected);
 }
 
 // The graph hands over all of them at once, so this goes one level deep only.

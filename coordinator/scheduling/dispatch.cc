@@ -31,6 +31,7 @@ void Scheduler::State::refresh(WorkerId id) {
   const bool is_doubtful = worker->trust.is_doubtful(policy.doubtful_failures);
   const std::size_t slots = is_doubtful ? 1 : worker->slots;
   standing.has_free_slot = worker->live.size() < slots;
+  standing.free_slots = standing.has_free_slot ? slots - worker->live.size() : 0;
   standing.has_queue_room = !is_doubtful && worker->live.size() < slots + queue_depth(*worker);
   standing.load = static_cast<double>(worker->live.size()) / std::max<std::uint32_t>(1, worker->slots);
   standing.memory_bytes = worker->memory_bytes == 0 ? ~0ull : worker->memory_bytes;
@@ -133,8 +134,31 @@ bool Scheduler::State::waits_for_faster(const ActionState& action, std::map<int,
   return true;
 }
 
+// The command of `action` has ended well; what is behind it is not ready before
+// its outputs are in place, and a front end may not even have asked for it.
+void Scheduler::State::expect_successor(ActionId id) {
+  const double behind = graph.behind_seconds(id);
+  if (policy.orders_by_bottom_level && policy.successor_patience > Duration{0} && behind > 0)
+    successors.expect(id, behind, now + policy.successor_patience);
+}
+
+// Whether the last slots as fast as the one it would get are for chains that
+// matter more and will be there in a moment.
+bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& action) {
+  const auto end = successors.first_end();
+  if (!end || from_seconds(predict(action)) < policy.successor_patience) return false;  // it is soon over
+  const Pool& pool = toolchains[action.toolchain].pool;
+  const auto place = pool.find_free(std::min(bytes_of(action.memory), pool.largest_memory_bytes()));
+  if (!place) return false;
+  const std::size_t free = pool.free_slots_like(*place);
+  if (successors.count_above(level_of(id), free) < free) return false;
+  look_again = earlier(look_again, *end);
+  return true;
+}
+
 void Scheduler::State::dispatch() {
   look_again.reset();
+  successors.forget_late(now);
   if (ready.size() == 0) return set_memory_clock(false);
   ReadyQueue::Pass pass(ready, [&](const QueueKey& key) { return toolchains[key.toolchain].pool.has_room(); });
   std::map<std::uint32_t, std::map<int, std::size_t>> claimed;
@@ -144,6 +168,10 @@ void Scheduler::State::dispatch() {
   while (const auto next = pass.take()) {
     const auto& [id, key] = *next;
     ActionState& action = at(id);
+    if (!key.is_particular && waits_for_successor(id, action)) {
+      if (++held_count < kMostHeld) pass.go_on();
+      continue;
+    }
     if (!key.is_particular && held_count < kMostHeld && waits_for_faster(action, claimed[key.toolchain])) {
       ++held_count;
       pass.go_on();

@@ -34,7 +34,7 @@ struct FreshnessChecked {
 struct WorkerJoined {  // a worker (or a new life of one) answered for the first time
   WorkerId worker;
   bool is_local = false;  // on the submitting host: sees its files by definition
-  double known_speed = 0;  // of its host, from earlier builds; 0: not known
+  double known_speed = 0;  // of its host, from earlier builds, or as it measured it itself; 0: not known
 };
 struct HeldLease {
   LeaseId lease;

@@ -22,6 +22,7 @@ void Pool::set(const Standing& s) {
   Group& group = groups_[s.speed_class];
   if (s.has_free_slot) {
     ++free_count_;
+    group.free_slots += s.free_slots;
     group.free.emplace(s.load, s.worker);
     group.free_by_memory.emplace(s.free_memory_bytes, s.worker);
   } else {
@@ -40,6 +41,7 @@ void Pool::remove(WorkerId worker) {
   const auto group = groups_.find(s.speed_class);
   if (s.has_free_slot) {
     --free_count_;
+    group->second.free_slots -= s.free_slots;
     group->second.free.erase({s.load, worker});
     group->second.free_by_memory.erase({s.free_memory_bytes, worker});
   } else {

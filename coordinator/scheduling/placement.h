@@ -20,6 +20,7 @@ struct Standing {
   bool is_local = false;
   int speed_class = 0;
   bool has_free_slot = false, has_queue_room = false;
+  std::size_t free_slots = 0;
   double load = 0;  // leases there / slots
   std::uint64_t memory_bytes = 0, free_memory_bytes = 0;
   Timestamp next_free;  // when the first of its slots is expected to be free
@@ -43,6 +44,8 @@ class Pool {
   // The emptiest worker of the fastest class that has a free slot and so much
   // memory.  `besides` is left out.
   std::optional<WorkerId> find_free(std::uint64_t memory_bytes, WorkerId besides = {}) const;
+  // Of all workers as fast as this one.
+  std::size_t free_slots_like(WorkerId worker) const { return groups_.at(standing(worker).speed_class).free_slots; }
   // The worker whose queue is the shortest for its slots; all slots are taken there.
   std::optional<WorkerId> find_queue(std::uint64_t memory_bytes) const;
   // Whether a busy worker faster than `speed_class` is expected to end an action
@@ -58,6 +61,7 @@ class Pool {
     std::set<std::pair<double, WorkerId>> free;              // by load
     std::set<std::pair<std::uint64_t, WorkerId>> free_by_memory;
     std::set<std::pair<Timestamp, WorkerId>> busy;           // by when a slot gets free
+    std::size_t free_slots = 0;
     bool empty() const { return free.empty() && busy.empty(); }
   };
   std::map<int, Group, std::greater<>> groups_;

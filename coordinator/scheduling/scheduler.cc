@@ -74,7 +74,9 @@ void Scheduler::State::on(const ActionSubmitted& e) {
     toolchains[position->second].has_changed = true;
   }
   std::vector<ActionId> after;
+  bool is_expected = false;
   for (const ActionId id : e.after) {
+    is_expected |= successors.forget(id);
     const ActionState* producer = find(id);
     // Who submits this has had that answer already: the front end made the files itself.
     const bool made_locally =
@@ -94,7 +96,7 @@ void Scheduler::State::on(const ActionSubmitted& e) {
   for (const ActionId id : added.raised) {
     if (at(id).phase == Phase::kReady) requeue(id, at(id));
   }
-  if (added.state == plan::NodeState::kReady) check_freshness(e.action);
+  if (added.state == plan::NodeState::kReady) check_freshness(e.action, is_expected);
   if (added.state == plan::NodeState::kEnded) {
     answer(e.action, Answer::kDependencyFailed, {},
            "action " + std::to_string(added.ended_by.value) + ", which it depends on, was not built");
@@ -222,6 +224,7 @@ void Scheduler::State::on(const OutcomeReceived& e) {
     learn_from(lease, action, e);
     action.lease = e.lease;
     set_phase(id, action, Phase::kPublishing);
+    if (outcome == OutcomeClass::kSucceeded) expect_successor(id);
     commands.push_back(PublishOutputs{e.worker, e.lease, id});
     return;
   }

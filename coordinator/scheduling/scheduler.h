@@ -27,6 +27,8 @@ struct SchedulerPolicy {
   bool learns_speeds = true;     // off: all hosts are taken for equal
   double queue_round_trips = 3;  // a worker's queue bridges as many; 0: nothing queues on workers
   Duration longest_round_trip = std::chrono::milliseconds(500);  // what is told later was lost, and told again
+  // A slot is kept for so long for the chain behind an action that has ended; 0: none is.
+  Duration successor_patience = std::chrono::milliseconds(100);
   double least_queue = 0.1;      // less than this is none: actions last seconds
   // admission
   double memory_headroom = 1.25;  // × predicted peak; 0: memory is not looked at

@@ -21,6 +21,7 @@
 #include "coordinator/scheduling/fleet.h"
 #include "coordinator/scheduling/ready_queue.h"
 #include "coordinator/scheduling/scheduler.h"
+#include "coordinator/scheduling/successors.h"
 
 namespace extfarm::scheduling {
 
@@ -117,7 +118,7 @@ struct Scheduler::State {
   void note_start(LiveLease&);
   void end_lease(LeaseId);
   bool runs_elsewhere(ActionState&, LeaseId ended);
-  void check_freshness(ActionId);
+  void check_freshness(ActionId, bool is_expected);
   void retry(ActionId, ActionState&);
   void retry_after_infrastructure(ActionId, ActionState&, LeaseId, const std::string& reason);
   void retry_after_difference(ActionId, ActionState&, LeaseId, const std::string& reason);
@@ -125,6 +126,7 @@ struct Scheduler::State {
   bool may_be_taken(ActionId, const ActionState&);
   void retry_leases_of(WorkerId, const std::string& reason);
   void answer(ActionId, Answer, LeaseId lease = {}, const std::string& reason = {});
+  void check_dependants(ActionId);
   void answer_dependants(ActionId, Answer, const std::string& reason);
 
   // dispatch.cc
@@ -137,6 +139,8 @@ struct Scheduler::State {
   void dispatch();
   Placement place(ActionId, ActionState&);
   bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
+  bool waits_for_successor(ActionId, const ActionState&);
+  void expect_successor(ActionId);
   bool is_capable(const Trouble*, const Standing&) const;
   struct Candidates {
     std::uint64_t memory_bytes = 0;        // to be reserved
@@ -197,7 +201,8 @@ struct Scheduler::State {
   std::set<LeaseId> queued;                                // on workers, not started as far as is known
   std::set<std::pair<Timestamp, WorkerId>> quarantines;    // by their ends
   std::optional<std::pair<ActionId, WorkerId>> kept;       // memory is kept for it there
-  std::optional<Timestamp> look_again;                     // at actions held for a faster host
+  Successors successors;
+  std::optional<Timestamp> look_again;                     // at actions held for a faster host or a successor
   Duration memory_clock{0};                                // runs while memory alone keeps slots idle
   std::optional<Timestamp> memory_clock_from;
   std::uint64_t sent_count = 0;

@@ -41,6 +41,15 @@ std::vector<Case> cases() {
   return {
       {"bottom level", "64 equal slots, history", [](Policy& p) { p.orders_by_bottom_level = false; },
        [] { return eight_hosts(); }},
+      {"slots kept", "8 equal slots, history", [](Policy& p) { p.successor_patience = Duration{0}; },
+       [] { return std::vector<Host>(1, [] { Host host; host.slots = 8; return host; }()); }},
+      {"slots kept", "4 slots, and 4 at 0.6, history", [](Policy& p) { p.successor_patience = Duration{0}; },
+       [] {
+         std::vector<Host> hosts(2);
+         for (auto& host : hosts) host.slots = 4;
+         hosts[1].speed = 0.6;
+         return hosts;
+       }},
       {"guesses corrected", "64 equal slots, first build", [](Policy& p) { p.corrects_guesses = false; },
        [] { return eight_hosts(); }, false},
       {"speeds learned", "half of the hosts at 0.6, history", [](Policy& p) { p.learns_speeds = false; },

@@ -78,7 +78,9 @@ class Farm {
     Machine& machine = hosts_[i];
     double mean = 0;
     for (const auto& other : hosts_) mean += other.host.speed / static_cast<double>(hosts_.size());
-    tell(scheduling::WorkerJoined{id_of(i), false, settings_.has_history ? machine.host.speed / mean : 0});
+    // Without history the worker's own measurement, which knows little of compilers.
+    const double known_speed = machine.host.speed / mean * (settings_.has_history ? 1 : lognormal(dice_, settings_.measurement_error));
+    tell(scheduling::WorkerJoined{id_of(i), false, known_speed});
     tell(scheduling::ToolchainReported{id_of(i), kToolchain, true});
     beat(i);
     if (machine.host.fault == Fault::kKilled || machine.host.fault == Fault::kHangs)
@@ -116,6 +118,7 @@ class Farm {
   void submit(std::uint32_t i) {
     const Step& step = graph_.steps[i];
     scheduling::ActionSubmitted e{{i + 1}, kToolchain, {}, remembered_[i], tails_[i]};
+    for (const auto before : step.after) e.after.push_back({before + 1});
     if (!settings_.has_history) {
       e.predicted_seconds = step.guess_seconds;
       e.is_guess = true;

@@ -33,6 +33,7 @@ struct Costs {  // measured on real hosts; seconds
 struct BuildSettings {
   bool has_history = true;      // durations, edges and speeds of an earlier build
   double history_error = 0.05;  // sigma of ln(remembered / taken)
+  double measurement_error = 0.1;  // likewise, of the speed that a worker measures, without history
   std::uint64_t seed = 1;
   Costs costs;
   scheduling::SchedulerPolicy policy;

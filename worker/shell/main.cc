@@ -13,6 +13,7 @@
 #include <random>
 
 #include "common/system/filesystem.h"
+#include "worker/shell/calibration.h"
 #include "worker/shell/worker_loop.h"
 
 namespace {
@@ -51,7 +52,7 @@ void raise_descriptor_limit() {
 int main(int argc, char** argv) {
   using namespace extfarm;
   int exit_code = 2;
-  const auto settings = read_worker_settings(argc, argv, exit_code);
+  auto settings = read_worker_settings(argc, argv, exit_code);
   if (!settings) {
     if (!settings.error().message.empty())
       std::fprintf(stderr, "extfarm-worker: %s\n", settings.error().message.c_str());
@@ -73,6 +74,8 @@ int main(int argc, char** argv) {
   auto channel = make_bound_channel(settings->bind, *own, *allowed);
   if (!channel) return refuse(channel.error().message);
 
+  // The worker of one build starts for it, and it would wait.
+  if (!settings->exit_with_parent) settings->measured_speed = measure_speed();
   const MonotonicClock clock;
   std::random_device random;
   Beacon beacon;

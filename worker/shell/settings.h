@@ -28,6 +28,7 @@ struct WorkerSettings {
   bool exit_with_parent = false;
   bool quiet = false;
   std::optional<Duration> idle_exit;
+  std::uint64_t measured_speed = 0;  // see calibration.h; 0: not measured
 };
 
 // Reads the command line.  An int is an exit code: help was printed, or usage was wrong.

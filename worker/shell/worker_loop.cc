@@ -287,6 +287,7 @@ void WorkerLoop::add_condition(protocol::Heartbeat& heartbeat) {
   heartbeat.scratch_folder = executor_.scratch_folder();
   heartbeat.free_scratch_bytes = free_scratch_bytes_;
   heartbeat.realtime_ns = realtime_ns();
+  heartbeat.measured_speed = settings_.measured_speed;
 }
 
 void WorkerLoop::send_report(CoordinatorId coordinator, LeaseId lease) {
