@@ -50,6 +50,12 @@ void Fleet::limit(WorkerId id, std::uint32_t slots) {
   worker.slots = std::min(worker.own_slots, slots);
 }
 
+void Fleet::take_slots_back(WorkerId id) {
+  WorkerState& worker = workers_.at(id);
+  worker.own_slots = std::min(worker.own_slots, static_cast<std::uint32_t>(worker.live.size()));
+  worker.slots = std::min(worker.own_slots, worker.slot_limit);
+}
+
 void Fleet::lose(WorkerId worker) {
   const auto it = workers_.find(worker);
   if (it == workers_.end()) return;

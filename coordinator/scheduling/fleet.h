@@ -66,6 +66,8 @@ class Fleet {
   // an equal or later one has overtaken.
   bool hear(Timestamp now, const HeartbeatReceived& heartbeat);
   void limit(WorkerId worker, std::uint32_t slots);  // of a known worker
+  // It has given a lease back: what it holds fills it until its next heartbeat says more.
+  void take_slots_back(WorkerId worker);
   void lose(WorkerId worker);
   // Those that have just been silent for too long.
   std::vector<WorkerId> find_silent(Timestamp now, Duration silence);
