@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/timestamp.h"
+#include "worker/session/courtesy.h"
 
 namespace extfarm {
 
@@ -28,6 +29,11 @@ struct WorkerSettings {
   bool exit_with_parent = false;
   bool quiet = false;
   std::optional<Duration> idle_exit;
+  int nice = 10;               // of compiles, more than the worker's own: its heartbeats shall be in time
+  bool idle_priority = false;  // compiles get only what nobody else wants
+  std::optional<Duration> time_limit;  // of a compile
+  session::CourtesyPolicy courtesy;
+  std::string utmp;  // that tells who is logged in; empty: this machine's
 };
 
 // Reads the command line.  An int is an exit code: help was printed, or usage was wrong.

@@ -1,0 +1,22 @@
+// Who is logged in, by systemd-logind.  The only file that sees libsystemd.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "worker/session/courtesy.h"
+
+namespace extfarm {
+
+struct LoginSessions {
+  std::vector<session::Person> people;
+  std::set<std::string> lines;  // terminals and displays of all sessions, in utmp's words
+};
+
+// Sessions of users with a terminal, or with a desktop in the foreground; not
+// greeters, nor commands run by ssh without a terminal.  nullopt: no logind here.
+std::optional<LoginSessions> read_logind(const std::string& devices);
+
+}  // namespace extfarm
