@@ -34,7 +34,7 @@ std::string name_of_user(const char* session) {
   return found->pw_name;
 }
 
-void add_session(const char* id, const std::string& devices, LoginSessions& out) {
+void add_session(const char* id, const std::string& devices, const std::set<std::string>& idle_desktops, LoginSessions& out) {
   const std::string terminal = ask(::sd_session_get_tty, id), display = ask(::sd_session_get_display, id);
   unsigned virtual_terminal = 0;
   if (::sd_session_get_vt(id, &virtual_terminal) >= 0) out.lines.insert("tty" + std::to_string(virtual_terminal));
@@ -47,6 +47,8 @@ void add_session(const char* id, const std::string& devices, LoginSessions& out)
   Duration idle{0};
   if (is_desktop) {
     if (::sd_session_is_active(id) <= 0) return;  // another one is on the screen
+    out.desktops.insert(id);
+    if (idle_desktops.contains(id)) return;
   } else {
     const auto input = idle_time_of(devices, terminal);
     if (!input) return;
@@ -63,17 +65,19 @@ void add_session(const char* id, const std::string& devices, LoginSessions& out)
 
 }  // namespace
 
-std::optional<LoginSessions> read_logind(const std::string& devices) {
+std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops) {
   // Without logind its library would say that nobody is there.
   if (::sd_booted() <= 0 || ::access("/run/systemd/sessions", R_OK | X_OK) != 0) return std::nullopt;
   char** sessions = nullptr;
   if (::sd_get_sessions(&sessions) < 0) return std::nullopt;
-  LoginSessions out;
+  std::set<std::string> ids;  // always in one order, so that the same person is named each time
   for (char** id = sessions; id != nullptr && *id != nullptr; ++id) {
-    add_session(*id, devices, out);
+    ids.insert(*id);
     std::free(*id);
   }
   std::free(sessions);
+  LoginSessions out;
+  for (const auto& id : ids) add_session(id.c_str(), devices, idle_desktops, out);
   return out;
 }
 

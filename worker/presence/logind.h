@@ -1,4 +1,4 @@
-// Who is logged in, by systemd-logind.  The only file that sees libsystemd.
+// Who is logged in, by systemd-logind.
 #pragma once
 
 #include <optional>
@@ -12,11 +12,13 @@ namespace extfarm {
 
 struct LoginSessions {
   std::vector<session::Person> people;
-  std::set<std::string> lines;  // terminals and displays of all sessions, in utmp's words
+  std::set<std::string> desktops;  // ids of those in the foreground
+  std::set<std::string> lines;     // terminals and displays of all sessions, in utmp's words
 };
 
 // Sessions of users with a terminal, or with a desktop in the foreground; not
-// greeters, nor commands run by ssh without a terminal.  nullopt: no logind here.
-std::optional<LoginSessions> read_logind(const std::string& devices);
+// greeters, nor commands run by ssh without a terminal.  A desktop is in use
+// unless it is among `idle_desktops`.  nullopt: no logind here.
+std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops = {});
 
 }  // namespace extfarm

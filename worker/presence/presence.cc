@@ -20,7 +20,7 @@ std::uint32_t minute_of_week() {
 
 }  // namespace
 
-Result<void> Presence::check() const {
+Result<void> Presence::check() {
   if (!settings_.looks_for_people) return {};
   session::MachineSeen seen;
   look_for_people(seen);
@@ -41,10 +41,13 @@ session::MachineSeen Presence::look(Timestamp now) {
 }
 
 // Where both tell, logind does: it knows which desktop is on the screen.
-void Presence::look_for_people(session::MachineSeen& seen) const {
+void Presence::look_for_people(session::MachineSeen& seen) {
   std::optional<LoginSessions> sessions;
-  if (settings_.utmp.empty()) sessions = read_logind(kDevices);
-  if (sessions) seen.people = std::move(sessions->people);
+  if (settings_.utmp.empty()) sessions = read_logind(kDevices, desktops_.idle());
+  if (sessions) {
+    seen.people = std::move(sessions->people);
+    desktops_.watch(sessions->desktops);
+  }
   const auto more = read_utmp(settings_.utmp.empty() ? kUtmpFile : settings_.utmp, kDevices,
                               sessions ? sessions->lines : std::set<std::string>{});
   if (more) seen.people.insert(seen.people.end(), more->begin(), more->end());

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "worker/presence/desktop_idle.h"
 #include "worker/presence/others_load.h"
 #include "worker/session/courtesy.h"
 
@@ -20,14 +21,15 @@ class Presence {
  public:
   explicit Presence(PresenceSettings settings) : settings_(std::move(settings)), load_(settings_.attempts_are_niced) {}
   // Whether it can be told who is logged in, if that is asked for; if not, what to do.
-  Result<void> check() const;
+  Result<void> check();
   session::MachineSeen look(Timestamp now);
 
  private:
-  void look_for_people(session::MachineSeen&) const;
+  void look_for_people(session::MachineSeen&);
 
   const PresenceSettings settings_;
   OthersLoad load_;
+  DesktopIdle desktops_;
 };
 
 }  // namespace extfarm
