@@ -32,6 +32,7 @@ struct WorkerState {
   bool is_local = false;
   bool is_draining = false;
   bool is_silent = false;
+  bool has_given_back = false;  // a lease, since its last heartbeat
   std::uint32_t slots = 0;  // to be used: of those it has, no more than the limit
   std::uint32_t own_slots = 0, slot_limit = UINT32_MAX;
   std::uint64_t memory_bytes = 0;  // 0: not known, so no limit

@@ -8,6 +8,11 @@ namespace {
 
 constexpr CoordinatorId kCoordinator{1};
 
+std::size_t running_count(const Life& life) {
+  return static_cast<std::size_t>(std::count_if(life.attempts.begin(), life.attempts.end(),
+                                                [](const auto& entry) { return entry.second.is_running; }));
+}
+
 }  // namespace
 
 void World::plan_trouble() {
@@ -133,6 +138,7 @@ void World::start_life(std::size_t index) {
 void World::tell(std::size_t index, const session::Event& event) {
   const std::shared_ptr<Life> life = machines_[index]->life;
   for (const auto& command : life->session.handle(time_.now(), event)) carry_out(index, *life, command);
+  require(running_count(*life) <= life->offered_slots, "more run than slots are offered");
   set_alarm(index);
 }
 
@@ -174,7 +180,7 @@ void World::carry_out(std::size_t index, Life& life, const session::Command& com
                                  took = held->second.took] {
       note("outcome of lease " + std::to_string(lease.value) + ": " + name_of(outcome));
       if (machine.worker.value == 0) return;
-      machine.outstanding.erase(lease);
+      if (machine.outstanding.erase(lease) > 0 && outcome == OutcomeClass::kGivenBack) machine.most_outstanding = machine.outstanding.size();
       tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, took, "as the seed says", 0});
     });
   } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
@@ -192,9 +198,6 @@ void World::run_attempt(std::size_t index, LeaseId lease) {
           "started: a lease that is not there, or twice");
   if (held == life->attempts.end()) return;
   held->second.is_running = true;
-  const auto running = std::count_if(life->attempts.begin(), life->attempts.end(),
-                                     [](const auto& entry) { return entry.second.is_running; });
-  require(running <= life->offered_slots, "more run than slots are offered");
   SimulatedAction& action = actions_.at(held->second.action);
   ++action.start_count;
   held->second.outcome = draw_outcome(*machines_[index], *life, action);
@@ -269,6 +272,7 @@ void World::receive_heartbeat(std::size_t index, std::uint64_t epoch,
     tell(scheduling::WorkerJoined{machine.worker, machine.is_local});
   }
   heartbeat.worker = machine.worker;
+  machine.most_outstanding = ~0u;
   std::string leases;
   for (const auto& held : heartbeat.leases)
     leases += " " + std::to_string(held.lease.value) + (held.phase == LeasePhase::kFinished ? "f" : held.phase == LeasePhase::kQueued ? "q" : "");

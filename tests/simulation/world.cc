@@ -223,6 +223,7 @@ void World::check_room(const Machine& machine, const SimulatedAction& action) {
   for (const auto& [lease, bytes] : machine.outstanding) memory += bytes;
   require(memory <= machine.memory_bytes || machine.outstanding.empty(),
           "sent though there is no memory for it there");
+  require(machine.outstanding.size() < machine.most_outstanding, "sent to a worker that has just given something back");
   require(machine.outstanding.size() < 2 * machine.slots, "more is sent than slots and a queue as long");
   require(time_.now() >= machine.quarantined_until, "sent to a worker in quarantine");
 }

@@ -65,6 +65,7 @@ struct Machine {
   std::uint64_t epoch_known = 0;
   std::set<LeaseId> leases_known;
   std::map<LeaseId, std::uint64_t> outstanding;  // sent, not ended: memory remembered for them
+  std::size_t most_outstanding = ~0u;  // since it gave something back, until its next heartbeat
   Timestamp quarantined_until;
 };
 
