@@ -373,7 +373,7 @@ std::optional<Timestamp> Executor::next_deadline() const {
   if (const auto in = impl_->runner.next_deadline_in()) sooner(now + *in);
   for (const auto& [key, attempt] : impl_->attempts) {
     if (attempt.state == Impl::State::kWaitingForInputs) sooner(now + kPinnedPollEvery);
-    if (attempt.process && attempt.stopped_at) sooner(*attempt.stopped_at);
+    if (attempt.process && attempt.stopped_at && *attempt.stopped_at > now) sooner(*attempt.stopped_at);
   }
   return next;
 }

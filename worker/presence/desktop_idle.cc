@@ -17,19 +17,15 @@ constexpr auto kAskEvery = std::chrono::milliseconds(250);
 constexpr auto kValidFor = std::chrono::seconds(1);  // of the two that a person may wait
 constexpr std::uint64_t kPatienceUs = 1'000'000;
 
-// 1 or 0; below 0: the bus is of no use.
-int says_idle(sd_bus* bus, const std::string& session) {
+// False also when there is no answer.
+bool says_idle(sd_bus* bus, const std::string& session) {
   char* path = nullptr;
-  if (const int failed = ::sd_bus_path_encode("/org/freedesktop/login1/session", session.c_str(), &path); failed < 0) return failed;
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  if (::sd_bus_path_encode("/org/freedesktop/login1/session", session.c_str(), &path) < 0) return false;
   int is_idle = 0;
   const int done = ::sd_bus_get_property_trivial(bus, "org.freedesktop.login1", path, "org.freedesktop.login1.Session",
-                                                 "IdleHint", &error, 'b', &is_idle);
-  const bool is_answered = done >= 0 || ::sd_bus_error_is_set(&error) != 0;  // "no such session" is an answer, too
-  ::sd_bus_error_free(&error);
+                                                 "IdleHint", nullptr, 'b', &is_idle);
   std::free(path);
-  if (!is_answered) return -1;
-  return done >= 0 && is_idle != 0 ? 1 : 0;
+  return done >= 0 && is_idle != 0;
 }
 
 }  // namespace
@@ -75,16 +71,10 @@ void DesktopIdle::keep_asking(const std::shared_ptr<Asked>& asked) {
     const auto began = Clock::now();
     if (bus == nullptr && ::sd_bus_open_system(&bus) < 0) continue;
     ::sd_bus_set_method_call_timeout(bus, kPatienceUs);
-    bool has_failed = false;
     for (const auto& session : sessions) {
-      const int answer = says_idle(bus, session);
-      has_failed = has_failed || answer < 0;
-      if (answer > 0) idle.insert(session);
+      if (says_idle(bus, session)) idle.insert(session);
     }
-    if (has_failed) {
-      bus = ::sd_bus_close_unref(bus);
-      continue;
-    }
+    if (::sd_bus_is_open(bus) <= 0) bus = ::sd_bus_close_unref(bus);  // it has ended, and may be started again
     const std::lock_guard lock(asked->mutex);
     asked->idle = std::move(idle);
     asked->answered_at = began;

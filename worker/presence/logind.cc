@@ -23,18 +23,20 @@ std::string ask(int (*question)(const char*, char**), const char* session) {
   return text;
 }
 
-std::string name_of_user(const char* session) {
+std::string name_of_user(const char* session, UserNames& names) {
   uid_t uid = 0;
   if (::sd_session_get_uid(session, &uid) < 0) return "somebody";
+  const auto [name, is_new] = names.try_emplace(uid, "user " + std::to_string(uid));
+  if (!is_new) return name->second;
   std::array<char, 4096> buffer;
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return "user " + std::to_string(uid);
-  return found->pw_name;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) name->second = found->pw_name;
+  return name->second;
 }
 
-void add_session(const char* id, const std::string& devices, const std::set<std::string>& idle_desktops, LoginSessions& out) {
+void add_session(const char* id, const std::string& devices, const std::set<std::string>& idle_desktops, UserNames& names,
+                 LoginSessions& out) {
   const std::string terminal = ask(::sd_session_get_tty, id), display = ask(::sd_session_get_display, id);
   unsigned virtual_terminal = 0;
   if (::sd_session_get_vt(id, &virtual_terminal) >= 0) out.lines.insert("tty" + std::to_string(virtual_terminal));
@@ -56,7 +58,7 @@ void add_session(const char* id, const std::string& devices, const std::set<std:
   }
   const bool is_here = !ask(::sd_session_get_seat, id).empty();
   const std::string from = ask(::sd_session_get_remote_host, id);
-  out.people.push_back({name_of_user(id),
+  out.people.push_back({name_of_user(id, names),
                         is_here       ? "is at the console"
                         : from.empty() ? "is logged in on " + (terminal.empty() ? display : terminal)
                                        : "is logged in from " + from,
@@ -65,7 +67,8 @@ void add_session(const char* id, const std::string& devices, const std::set<std:
 
 }  // namespace
 
-std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops) {
+std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops,
+                                         UserNames& names) {
   // Without logind its library would say that nobody is there.
   if (::sd_booted() <= 0 || ::access("/run/systemd/sessions", R_OK | X_OK) != 0) return std::nullopt;
   char** sessions = nullptr;
@@ -77,7 +80,7 @@ std::optional<LoginSessions> read_logind(const std::string& devices, const std::
   }
   std::free(sessions);
   LoginSessions out;
-  for (const auto& id : ids) add_session(id.c_str(), devices, idle_desktops, out);
+  for (const auto& id : ids) add_session(id.c_str(), devices, idle_desktops, names, out);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Who is logged in, by systemd-logind.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,9 +17,13 @@ struct LoginSessions {
   std::set<std::string> lines;     // terminals and displays of all sessions, in utmp's words
 };
 
+// What users are called, by their numbers.  Kept by the caller: to ask may take long.
+using UserNames = std::map<unsigned, std::string>;
+
 // Sessions of users with a terminal, or with a desktop in the foreground; not
 // greeters, nor commands run by ssh without a terminal.  A desktop is in use
 // unless it is among `idle_desktops`.  nullopt: no logind here.
-std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops = {});
+std::optional<LoginSessions> read_logind(const std::string& devices, const std::set<std::string>& idle_desktops,
+                                         UserNames& names);
 
 }  // namespace extfarm

@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
-#include <limits>
+#include <iterator>
+#include <sstream>
 #include <string>
 
 #include "common/process/process_tree.h"
@@ -21,8 +21,11 @@ struct Used {
 };
 
 Used used_by(int pid, double ticks_per_second) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  in.ignore(std::numeric_limits<std::streamsize>::max(), ')');  // its name may hold anything but a second one at the end
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto name_end = text.rfind(')');  // the name itself may hold some
+  if (name_end == std::string::npos) return {};
+  std::istringstream in(text.substr(name_end + 1));
   std::string rest;
   for (int field = 3; field < 14; ++field) in >> rest;
   double user = 0, system = 0, of_children_user = 0, of_children_system = 0;
@@ -57,7 +60,7 @@ double OthersLoad::look(Timestamp now) {
   const auto after = spent();
   const double elapsed = seconds(now - looked_at_);
   double busy = 0;
-  if (before_ && after && elapsed > 0) busy = std::max(0.0, (after->all - before_->all - after->ours + before_->ours) / elapsed);
+  if (before_ && after && elapsed > 0) busy = (after->all - before_->all - after->ours + before_->ours) / elapsed;
   before_ = after;
   looked_at_ = now;
   return busy;

@@ -13,6 +13,7 @@ class OthersLoad {
   // `attempts_are_niced`: the kernel counts their time apart.
   explicit OthersLoad(bool attempts_are_niced) : attempts_are_niced_(attempts_are_niced) {}
   // The mean since the last call; 0 at the first, and where /proc does not tell.
+  // A little too high or below 0 when a process of ours ended during a look: the next one makes up for it.
   double look(Timestamp now);
 
  private:

@@ -2,7 +2,6 @@
 
 #include <ctime>
 
-#include "worker/presence/logind.h"
 #include "worker/presence/utmp.h"
 
 namespace extfarm {
@@ -43,7 +42,7 @@ session::MachineSeen Presence::look(Timestamp now) {
 // Where both tell, logind does: it knows which desktop is on the screen.
 void Presence::look_for_people(session::MachineSeen& seen) {
   std::optional<LoginSessions> sessions;
-  if (settings_.utmp.empty()) sessions = read_logind(kDevices, desktops_.idle());
+  if (settings_.utmp.empty()) sessions = read_logind(kDevices, desktops_.idle(), names_);
   if (sessions) {
     seen.people = std::move(sessions->people);
     desktops_.watch(sessions->desktops);

@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "worker/presence/desktop_idle.h"
+#include "worker/presence/logind.h"
 #include "worker/presence/others_load.h"
 #include "worker/session/courtesy.h"
 
@@ -30,6 +31,7 @@ class Presence {
   const PresenceSettings settings_;
   OthersLoad load_;
   DesktopIdle desktops_;
+  UserNames names_;
 };
 
 }  // namespace extfarm

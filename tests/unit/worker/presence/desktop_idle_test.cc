@@ -46,23 +46,28 @@ class Desktop : public testing::Test {
     std::string configuration = kConfiguration;
     configuration.replace(configuration.find("SOCKET"), 6, folder_ + "/socket");
     std::ofstream(folder_ + "/bus.conf") << configuration;
+    ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + folder_ + "/socket").c_str(), 1);
+    start_bus();
+  }
+  void start_bus() {
     daemon_ = ::fork();
     if (daemon_ == 0) {
       ::execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", ("--config-file=" + folder_ + "/bus.conf").c_str(), nullptr);
       ::_exit(127);
     }
-    ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + folder_ + "/socket").c_str(), 1);
     ASSERT_TRUE(comes_true([&] { return std::filesystem::exists(folder_ + "/socket"); })) << "no dbus-daemon";
     logind_ = std::thread([this] { serve(); });
     ASSERT_TRUE(comes_true([&] { return is_serving_.load(); }));
   }
   void TearDown() override {
-    is_over_ = true;
-    if (logind_.joinable()) logind_.join();
     end_bus();
     std::filesystem::remove_all(folder_);
   }
   void end_bus() {
+    is_over_ = true;
+    if (logind_.joinable()) logind_.join();
+    is_over_ = is_serving_ = false;
+    std::filesystem::remove(folder_ + "/socket");
     if (daemon_ <= 0) return;
     ::kill(daemon_, SIGKILL);
     ::waitpid(daemon_, nullptr, 0);
@@ -95,13 +100,15 @@ TEST_F(Desktop, IsInUseUntilItSaysThatItIsIdleAndAgainOnceItIsNot) {
   EXPECT_TRUE(comes_true([&] { return desktops.idle().empty(); }));
 }
 
-TEST_F(Desktop, IsInUseWhenNobodyAnswersAnyMore) {
+TEST_F(Desktop, IsInUseWhenNobodyAnswersAnyMoreUntilTheBusIsBack) {
   is_idle_ = true;
   DesktopIdle desktops;
   desktops.watch({"2"});
   ASSERT_TRUE(comes_true([&] { return !desktops.idle().empty(); }));
   end_bus();
   EXPECT_TRUE(comes_true([&] { return desktops.idle().empty(); }));
+  start_bus();
+  EXPECT_TRUE(comes_true([&] { return !desktops.idle().empty(); }));
 }
 
 }  // namespace

@@ -43,6 +43,8 @@ class Logind : public testing::Test {
     const timespec times[2] = {{realtime_ns() / 1'000'000'000 - idle_seconds, 0}, {0, UTIME_OMIT}};
     ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
   }
+  std::optional<LoginSessions> read(const std::set<std::string>& idle_desktops = {}) { return read_logind(devices_, idle_desktops, names_); }
+  UserNames names_;
   const std::string devices_ = "/tmp/extfarm-logind-" + std::to_string(::getpid());
 };
 
@@ -53,7 +55,7 @@ TEST_F(Logind, TellsTerminalsWithTheirIdleTimeAndTheDesktopInTheForeground) {
   write_session("2", "ACTIVE=0\nSTATE=online\nREMOTE=0\nTYPE=tty\nCLASS=user\nSEAT=seat0\nTTY=tty1\nVTNR=1\n");
   write_session("3", "ACTIVE=1\nSTATE=active\nREMOTE=0\nTYPE=wayland\nCLASS=user\nSEAT=seat0\nTTY=tty2\nVTNR=2\n");
   write_session("4", "ACTIVE=0\nSTATE=online\nREMOTE=0\nTYPE=x11\nCLASS=user\nSEAT=seat0\nDISPLAY=:1\nVTNR=7\n");
-  const auto sessions = read_logind(devices_);
+  const auto sessions = read();
   ASSERT_TRUE(sessions);
   ASSERT_EQ(sessions->people.size(), 3u);
   EXPECT_EQ(sessions->people[0].name + " " + sessions->people[0].place, "root is logged in from lab07");
@@ -63,7 +65,7 @@ TEST_F(Logind, TellsTerminalsWithTheirIdleTimeAndTheDesktopInTheForeground) {
   EXPECT_EQ(sessions->people[2].place, "is at the console");
   EXPECT_EQ(sessions->people[2].idle, Duration{0});
   EXPECT_EQ(sessions->desktops, std::set<std::string>{"3"});
-  EXPECT_EQ(read_logind(devices_, {"3", "4"})->people.size(), 2u);  // that one says that it is idle
+  EXPECT_EQ(read({"3", "4"})->people.size(), 2u);  // that one says that it is idle
   EXPECT_EQ(sessions->lines, (std::set<std::string>{"pts/3", "tty1", "tty2", "tty7", ":1"}));
 }
 
@@ -72,18 +74,18 @@ TEST_F(Logind, LeavesOutGreetersCommandsBySshAndWhoIsLeaving) {
   write_session("c1", "ACTIVE=1\nSTATE=active\nREMOTE=0\nTYPE=wayland\nCLASS=greeter\nSEAT=seat0\nTTY=tty1\nVTNR=1\n");
   write_session("5", "ACTIVE=1\nSTATE=active\nREMOTE=1\nTYPE=tty\nCLASS=user\nREMOTE_HOST=lab07\n");
   write_session("6", "ACTIVE=1\nSTATE=closing\nREMOTE=1\nTYPE=tty\nCLASS=user\nTTY=pts/4\nREMOTE_HOST=lab07\n");
-  const auto sessions = read_logind(devices_);
+  const auto sessions = read();
   ASSERT_TRUE(sessions);
   EXPECT_TRUE(sessions->people.empty());
 }
 
 TEST_F(Logind, AMachineWithoutItIsNotTakenForAnEmptyOne) {
-  EXPECT_TRUE(read_logind(devices_).value().people.empty());
+  EXPECT_TRUE(read().value().people.empty());
   fs::remove_all("/run/systemd/sessions");
-  EXPECT_FALSE(read_logind(devices_));
+  EXPECT_FALSE(read());
   fs::create_directories("/run/systemd/sessions");
   fs::remove_all("/run/systemd/system");  // systemd's mark that it runs
-  EXPECT_FALSE(read_logind(devices_));
+  EXPECT_FALSE(read());
 }
 
 }  // namespace
