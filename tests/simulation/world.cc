@@ -20,7 +20,7 @@ Digest toolchain() { return digest_of("the toolchain"); }
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), visits_(~seed), keeps_transcript_(keeps_transcript) {
+World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), visits_(seed + 1), keeps_transcript_(keeps_transcript) {
   calm_ = dice_.happens(0.2);
   trouble_ends_ = {std::chrono::seconds(60)};
   if (!calm_) {

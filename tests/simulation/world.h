@@ -115,7 +115,7 @@ class World {
   void note(const std::string& what);
 
   Dice dice_;
-  Dice visits_;  // of people; their own, so that what a seed is otherwise stays the same
+  Dice visits_;  // of people; their own, so that a seed without any is the build it was before there were some
   bool keeps_transcript_;
   bool calm_ = false;
   LinkQuality quality_;
