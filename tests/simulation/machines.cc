@@ -180,7 +180,8 @@ void World::carry_out(std::size_t index, Life& life, const session::Command& com
                                  took = held->second.took] {
       note("outcome of lease " + std::to_string(lease.value) + ": " + name_of(outcome));
       if (machine.worker.value == 0) return;
-      if (machine.outstanding.erase(lease) > 0 && outcome == OutcomeClass::kGivenBack) machine.most_outstanding = machine.outstanding.size();
+      if (machine.outstanding.erase(lease) > 0 && outcome == OutcomeClass::kGivenBack)
+        machine.most_outstanding = machine.outstanding.size();
       tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, took, "as the seed says", 0});
     });
   } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {

@@ -383,7 +383,8 @@ std::vector<AttemptEvent> Executor::take_events() {
   for (auto& [key, attempt] : i.attempts) {
     if (attempt.state == Impl::State::kWaitingForInputs && i.inputs_are_here(key, attempt))
       i.launch(key, attempt);
-    if (attempt.process && attempt.stopped_at && i.clock.now() >= *attempt.stopped_at) i.runner.stop(*attempt.process, Duration{0});
+    if (attempt.process && attempt.stopped_at && i.clock.now() >= *attempt.stopped_at)
+      i.runner.stop(*attempt.process, Duration{0});
   }
   for (auto& exit : i.runner.take_exits()) {
     if (const auto dead = i.dying.extract(exit.id)) remove_tree(dead.mapped());

@@ -18,8 +18,10 @@ bool Courtesy::look(Timestamp now, const MachineSeen& seen) {
 }
 
 Offer Courtesy::decide(const MachineSeen& seen) const {
-  const Offer when_used{std::min(policy_.slots_when_used, slots_), ""};
-  const auto used = [&](std::string reason) { return when_used.slots == slots_ ? when_used : Offer{when_used.slots, std::move(reason)}; };
+  const auto offer = [&](std::uint32_t slots, std::string reason) {
+    return slots >= slots_ ? Offer{slots_, ""} : Offer{slots, std::move(reason)};
+  };
+  const auto used = [&](std::string reason) { return offer(policy_.slots_when_used, std::move(reason)); };
   if (policy_.hours && !policy_.hours->contain(seen.minute_of_week))
     return used("it serves the farm at " + policy_.hours->text() + " only");
   if (policy_.minds_people && !seen.knows_people) return used("who is logged in cannot be told");
@@ -32,8 +34,8 @@ Offer Courtesy::decide(const MachineSeen& seen) const {
   }
   if (first != nullptr)
     return used(first->name + " " + first->place + (count > 1 ? ", and " + std::to_string(count - 1) + " more" : ""));
-  if (!policy_.minds_load || spared_ >= slots_) return {slots_, ""};
-  return {std::max(spared_, when_used.slots), "other programs keep processors busy"};
+  if (!policy_.minds_load) return offer(slots_, "");
+  return offer(std::max(spared_, policy_.slots_when_used), "other programs keep processors busy");
 }
 
 // Less at once, more when it has been calm for long enough.

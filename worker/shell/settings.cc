@@ -60,7 +60,8 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   app.add_option("--advertise", settings.advertise, "Host name or address that others reach this machine by");
   app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
       ->capture_default_str();
-  app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most; auto: what this machine or its cgroup has")
+  app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most;\n"
+                 "auto: what this machine or its cgroup has")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
                  "Folder on the shared filesystem where workers announce themselves")

@@ -121,7 +121,8 @@ TEST_P(SchedulerTranscript, GivesTheCommandsWritten) {
   transcripts::Player player;
   player.start = [&](const Line& line) {
     SchedulerPolicy policy;
-    policy.given_back_attempts = static_cast<std::uint32_t>(std::stoul(line.value("given-back", std::to_string(policy.given_back_attempts))));
+    const auto given_back = line.value("given-back", std::to_string(policy.given_back_attempts));
+    policy.given_back_attempts = static_cast<std::uint32_t>(std::stoul(given_back));
     policy.backup_share = std::stod(line.value("backup_share", std::to_string(policy.backup_share)));
     scheduler = std::make_unique<Scheduler>(policy);
   };

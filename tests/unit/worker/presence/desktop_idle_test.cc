@@ -52,7 +52,8 @@ class Desktop : public testing::Test {
   void start_bus() {
     daemon_ = ::fork();
     if (daemon_ == 0) {
-      ::execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", ("--config-file=" + folder_ + "/bus.conf").c_str(), nullptr);
+      const std::string configuration = "--config-file=" + folder_ + "/bus.conf";
+      ::execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", configuration.c_str(), nullptr);
       ::_exit(127);
     }
     ASSERT_TRUE(comes_true([&] { return std::filesystem::exists(folder_ + "/socket"); })) << "no dbus-daemon";
@@ -76,7 +77,8 @@ class Desktop : public testing::Test {
   void serve() {
     sd_bus* bus = nullptr;
     if (::sd_bus_open_system(&bus) < 0) return;
-    ::sd_bus_add_object_vtable(bus, nullptr, "/org/freedesktop/login1/session/_32", "org.freedesktop.login1.Session", kSession, &is_idle_);
+    ::sd_bus_add_object_vtable(bus, nullptr, "/org/freedesktop/login1/session/_32", "org.freedesktop.login1.Session", kSession,
+                               &is_idle_);
     is_serving_ = ::sd_bus_request_name(bus, "org.freedesktop.login1", 0) >= 0;
     while (!is_over_) {
       if (const int done = ::sd_bus_process(bus, nullptr); done < 0) break;

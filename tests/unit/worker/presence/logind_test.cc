@@ -43,7 +43,9 @@ class Logind : public testing::Test {
     const timespec times[2] = {{realtime_ns() / 1'000'000'000 - idle_seconds, 0}, {0, UTIME_OMIT}};
     ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
   }
-  std::optional<LoginSessions> read(const std::set<std::string>& idle_desktops = {}) { return read_logind(devices_, idle_desktops, names_); }
+  std::optional<LoginSessions> read(const std::set<std::string>& idle_desktops = {}) {
+    return read_logind(devices_, idle_desktops, names_);
+  }
   UserNames names_;
   const std::string devices_ = "/tmp/extfarm-logind-" + std::to_string(::getpid());
 };
