@@ -18,6 +18,7 @@ enum class OutcomeClass : std::uint8_t {
   kToolchainDiffers,   // the worker's tool changed under it
   kRefused,            // the worker does not run such a command; retried elsewhere
   kFailedUnlisted,     // it said no before it had listed what it read: final only where the submitting host is
+  kGivenBack,          // the worker has no slot for it any more, through no fault of either: runs elsewhere
 };
 
 struct Outcome {
@@ -42,6 +43,7 @@ inline const char* name_of(OutcomeClass c) {
     case OutcomeClass::kToolchainDiffers: return "toolchain_differs";
     case OutcomeClass::kRefused: return "refused";
     case OutcomeClass::kFailedUnlisted: return "failed_unlisted";
+    case OutcomeClass::kGivenBack: return "given_back";
   }
   return "?";
 }

@@ -90,7 +90,7 @@ void fields(V& v, HeldLease& x) {
 template <class V>
 void fields(V& v, Heartbeat& x) {
   v(x.version, x.worker_epoch, x.sequence, x.worker_name, x.host, x.slots, x.memory_bytes, x.draining,
-    x.knows_coordinator, x.total_slots, x.has_private_views, x.view_reason, x.missing_confinement,
+    x.knows_coordinator, x.total_slots, x.offered_slots, x.offer_reason, x.has_private_views, x.view_reason, x.missing_confinement,
     x.scratch_folder, x.free_scratch_bytes, x.realtime_ns, x.measured_speed, x.leases);
 }
 template <class V>
@@ -114,7 +114,7 @@ void fields(V& v, NeedInput& x) {
 constexpr auto last_of(ActionKind) { return ActionKind::kOther; }
 constexpr auto last_of(OutputKind) { return OutputKind::kRemoved; }
 constexpr auto last_of(LeasePhase) { return LeasePhase::kFinished; }
-constexpr auto last_of(OutcomeClass) { return OutcomeClass::kFailedUnlisted; }
+constexpr auto last_of(OutcomeClass) { return OutcomeClass::kGivenBack; }
 
 struct Bytes {  // what msgpack writes to
   std::string text;

@@ -65,7 +65,9 @@ struct Heartbeat {  // the worker's full state, every second and after each chan
   std::uint64_t memory_bytes = 0;  // likewise: its share goes with that of the slots
   bool draining = false;
   bool knows_coordinator = false;  // false until a Hello was read: leases of an earlier life are gone
-  std::uint32_t total_slots = 0;  // shared by all its coordinators
+  std::uint32_t total_slots = 0;    // when nobody else uses the machine
+  std::uint32_t offered_slots = 0;  // of those, now; shared by all its coordinators
+  std::string offer_reason;         // why not all; empty: all
   bool has_private_views = false;
   std::string view_reason;          // why not; empty with private views
   std::string missing_confinement;  // what its kernel cannot give; empty: nothing

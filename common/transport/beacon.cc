@@ -40,6 +40,11 @@ Beacon beacon_from(const json& object) {
   beacon.host = word_from(object, "host");
   beacon.slots = whole_number<std::uint32_t>(object.at("slots"));
   beacon.epoch = whole_number<std::uint64_t>(object.at("epoch"));
+  beacon.offered_slots = beacon.slots;  // an older worker does not say it
+  if (object.contains("offered_slots")) {
+    beacon.offered_slots = whole_number<std::uint32_t>(object.at("offered_slots"));
+    beacon.offer_reason = object.at("offer_reason").get<std::string>();
+  }
   return beacon;
 }
 
@@ -54,6 +59,8 @@ Result<void> write_beacon(const std::string& folder, const Beacon& beacon) {
                     {"public_key", beacon.public_key},
                     {"host", beacon.host},
                     {"slots", beacon.slots},
+                    {"offered_slots", beacon.offered_slots},
+                    {"offer_reason", beacon.offer_reason},
                     {"epoch", beacon.epoch}};
   const std::string path = folder + "/" + beacon.name + ".json", temporary = folder + "/." + beacon.name;
   std::ofstream file(temporary);

@@ -18,6 +18,8 @@ struct Beacon {
   std::string host;
   std::uint32_t slots = 0;
   std::uint64_t epoch = 0;
+  std::uint32_t offered_slots = 0;  // of its slots, now
+  std::string offer_reason = {};    // why not all; empty: all
 };
 
 Result<void> write_beacon(const std::string& folder, const Beacon&);

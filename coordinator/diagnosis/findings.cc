@@ -210,6 +210,8 @@ void look_at_attempt(const WorkerFacts& worker, const HostFacts& host, Findings&
   if (!worker.attempt)
     return out.problem(Subject::kFolder, "it returned no result of a small compile in " + host.folder,
                        "look at the worker's log there");
+  if (worker.attempt->outcome_class == OutcomeClass::kGivenBack)
+    return out.ok(Subject::kFolder, "what it sees of " + host.folder + " was not tried: it gives its slots back now");
   const auto& inputs = worker.attempt->attestation.inputs;
   const auto seen =
       std::find_if(inputs.begin(), inputs.end(), [&](const auto& input) { return input.path == probe.path; });
@@ -304,6 +306,8 @@ void look_at_condition(const WorkerFacts& worker, const Thresholds& limits, Find
   if (beat.draining)
     out.warning(Subject::kSlots, "it is being drained and takes no more compiles",
                 "start it again when it has ended");
+  else if (!beat.offer_reason.empty())
+    out.ok(Subject::kSlots, fmt::format("{} of {} slots: {}", beat.offered_slots, beat.total_slots, beat.offer_reason));
   else
     out.ok(Subject::kSlots,
            fmt::format("{} of its {} slots are for this user now", beat.slots, beat.total_slots));

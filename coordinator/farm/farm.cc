@@ -241,6 +241,9 @@ void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heart
     if (sighting.worker->is_local) first_answers_.own_worker_is_decided();
     tell(scheduling::WorkerJoined{id, sighting.worker->is_local, known_speed(heartbeat)});
   }
+  auto& offers = sighting.worker->offers;
+  if (heartbeat.offered_slots != (offers.empty() ? heartbeat.total_slots : offers.back().slots))
+    offers.push_back({turn_started_, heartbeat.offered_slots});
   if (sighting.joined && sighting.worker->is_local && own_worker_limit_ != UINT32_MAX)
     tell(scheduling::SlotsLimited{id, own_worker_limit_});
   if (sighting.joined && distrusted_hosts_.contains(sighting.worker->host)) distrust(id);

@@ -255,6 +255,7 @@ void Farm::finish_log() {
     reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, worker.was_quarantined};
     logged.memory_bytes = worker.memory_bytes;
     logged.joined = worker.joined;
+    logged.offers = worker.offers;
     if (const auto speed = speeds.find(id); speed != speeds.end()) {
       logged.speed = speed->second;
       parts_.records.add_host_speed(worker.host, speed->second);

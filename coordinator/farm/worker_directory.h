@@ -13,6 +13,7 @@
 #include "common/protocol/messages.h"
 #include "common/transport/beacon.h"
 #include "common/transport/channel.h"
+#include "coordinator/reporting/build_log.h"
 
 namespace extfarm {
 
@@ -25,6 +26,7 @@ struct KnownWorker {
   std::uint64_t memory_bytes = 0;
   bool is_local = false, was_quarantined = false;
   Timestamp joined;
+  std::vector<reporting::OfferChange> offers;
   std::set<LeaseId> leases;  // sent and not yet revoked
 };
 

@@ -50,6 +50,11 @@ struct LoggedLocal {  // a command that the front end ran itself
   std::string reason;
 };
 
+struct OfferChange {  // from then on the worker offers so many slots to all its coordinators
+  Timestamp since;
+  std::uint32_t slots = 0;
+};
+
 struct LoggedWorker {
   std::string id, host;
   std::uint32_t slots = 0;
@@ -59,6 +64,7 @@ struct LoggedWorker {
   double speed = 1;             // among the hosts of this build, as learned
   std::uint64_t memory_bytes = 0;
   Timestamp joined{};           // before the first submission: there from the start
+  std::vector<OfferChange> offers = {};  // in order; none: always all
 };
 
 struct BuildLog {
@@ -103,7 +109,7 @@ struct SlotTime {
   double memory = 0;         // something was ready and had no memory
   double retries = 0;        // attempts that came to nothing
   double transfers = 0;      // nothing was ready but results were on their way
-  double absent = 0;         // workers that came later
+  double absent = 0;         // workers that came later, or had given slots back
   double sum() const {
     return work + critical_path + nothing_ready + dispatch + memory + retries + transfers + absent;
   }

@@ -29,7 +29,14 @@ struct Changes {
 
 Changes changes_of(const BuildLog& log) {
   Changes out{log.first_submission, std::max(log.first_submission, log.last_publication), {}};
-  for (const auto& worker : log.workers) out.add(kSlots, worker.joined, out.to, static_cast<std::int32_t>(worker.slots));
+  for (const auto& worker : log.workers) {
+    OfferChange now{worker.joined, worker.slots};
+    for (const auto& next : worker.offers) {
+      out.add(kSlots, now.since, next.since, static_cast<std::int32_t>(now.slots));
+      now = {next.since, std::min(next.slots, worker.slots)};
+    }
+    out.add(kSlots, now.since, out.to, static_cast<std::int32_t>(now.slots));
+  }
   for (const auto& attempt : log.attempts) {
     const Timestamp started = std::max(attempt.sent, attempt.finished + -attempt.run_time);
     const Timestamp ready = std::min(attempt.ready, attempt.sent);

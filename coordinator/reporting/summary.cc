@@ -39,7 +39,7 @@ std::string shares_of(const SlotTime& time) {
   const std::pair<const char*, double> parts[] = {
       {"work", time.work},         {"critical path", time.critical_path}, {"nothing ready", time.nothing_ready},
       {"dispatch", time.dispatch}, {"memory", time.memory},               {"retries", time.retries},
-      {"transfers", time.transfers}, {"late workers", time.absent}};
+      {"transfers", time.transfers}, {"absent workers", time.absent}};
   const double sum = time.sum();
   if (sum <= 0) return "none";
   std::vector<long> tenths;

@@ -160,6 +160,20 @@ void Scheduler::State::retry_after_infrastructure(ActionId id, ActionState& acti
              " attempts on workers failed, the last because: " + reason);
 }
 
+// Nobody's fault: no worker is doubted for it, and none is left out.
+void Scheduler::State::retry_after_give_back(ActionId id, ActionState& action, LeaseId ended, const std::string& reason) {
+  end_lease(ended);
+  fleet.take_slots_back(at(ended).worker);
+  refresh(at(ended).worker);
+  Trouble& trouble = troubles[id];
+  trouble.last_failure = reason;
+  ++trouble.given_back_count;
+  if (runs_elsewhere(action, ended)) return;
+  if (trouble.given_back_count < policy.given_back_attempts) return retry(id, action);
+  answer(id, Answer::kRunLocally, {},
+         "workers gave it back " + std::to_string(trouble.given_back_count) + " times, the last because: " + reason);
+}
+
 void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, LeaseId ended,
                                               const std::string& reason) {
   end_lease(ended);

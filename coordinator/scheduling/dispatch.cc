@@ -53,6 +53,7 @@ void Scheduler::State::refresh(WorkerId id) {
 // How many actions a worker is given beyond its slots, so that a slot is not
 // idle while news of it travels.
 std::uint32_t Scheduler::State::queue_depth(const WorkerState& worker) const {
+  if (worker.has_given_back) return 0;
   // It would begin at once what is to wait.
   if (worker.slot_limit < worker.own_slots) return 0;
   if (worker.round_trip_seconds == 0 || worker.mean_run_seconds == 0) return 0;

@@ -37,6 +37,7 @@ bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
   worker->last_sequence = heartbeat.sequence;
   worker->last_heard = now;
   worker->is_draining = heartbeat.draining;
+  worker->has_given_back = false;
   worker->own_slots = heartbeat.slots;
   worker->slots = std::min(worker->own_slots, worker->slot_limit);
   worker->memory_bytes = heartbeat.memory_bytes;
@@ -48,6 +49,13 @@ void Fleet::limit(WorkerId id, std::uint32_t slots) {
   WorkerState& worker = workers_.at(id);
   worker.slot_limit = slots;
   worker.slots = std::min(worker.own_slots, slots);
+}
+
+void Fleet::take_slots_back(WorkerId id) {
+  WorkerState& worker = workers_.at(id);
+  worker.has_given_back = true;
+  worker.own_slots = std::min(worker.own_slots, static_cast<std::uint32_t>(worker.live.size()));
+  worker.slots = std::min(worker.own_slots, worker.slot_limit);
 }
 
 void Fleet::lose(WorkerId worker) {

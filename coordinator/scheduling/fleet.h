@@ -32,6 +32,7 @@ struct WorkerState {
   bool is_local = false;
   bool is_draining = false;
   bool is_silent = false;
+  bool has_given_back = false;  // a lease, since its last heartbeat
   std::uint32_t slots = 0;  // to be used: of those it has, no more than the limit
   std::uint32_t own_slots = 0, slot_limit = UINT32_MAX;
   std::uint64_t memory_bytes = 0;  // 0: not known, so no limit
@@ -66,6 +67,8 @@ class Fleet {
   // an equal or later one has overtaken.
   bool hear(Timestamp now, const HeartbeatReceived& heartbeat);
   void limit(WorkerId worker, std::uint32_t slots);  // of a known worker
+  // It has given a lease back: what it holds fills it until its next heartbeat says more.
+  void take_slots_back(WorkerId worker);
   void lose(WorkerId worker);
   // Those that have just been silent for too long.
   std::vector<WorkerId> find_silent(Timestamp now, Duration silence);

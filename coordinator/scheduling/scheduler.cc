@@ -249,6 +249,8 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       // On a small worker it had less than it is known to need.
       action.peak_memory_bytes = std::max({action.peak_memory_bytes, e.peak_memory_bytes, 2 * bytes_of(lease.memory)});
       return retry_after_infrastructure(id, action, e.lease, e.reason);
+    case OutcomeClass::kGivenBack:
+      return retry_after_give_back(id, action, e.lease, e.reason);
     default:
       suspect(id, lease);
       return retry_after_infrastructure(id, action, e.lease, e.reason);

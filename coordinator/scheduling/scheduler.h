@@ -18,6 +18,7 @@ struct SchedulerPolicy {
   Duration no_worker_patience = std::chrono::seconds(3);  // no usable worker for this long: kRunLocally
   Duration answer_patience = std::chrono::seconds(20);  // instead, while one that is there still looks for the toolchain
   std::uint32_t infrastructure_attempts = 5;           // then kRunLocally
+  std::uint32_t given_back_attempts = 20;              // likewise: people come and go on every machine, a build has to end
   std::uint32_t inputs_differ_attempts = 2;            // on remote workers; then a local one, then kRunLocally
 
   // priority.  Off: whoever is submitted first goes first.

@@ -57,6 +57,7 @@ struct Trouble {
   bool only_local = false;
   std::uint32_t infrastructure_count = 0;
   std::uint32_t inputs_differ_count = 0;
+  std::uint32_t given_back_count = 0;
   std::string last_failure;
 };
 
@@ -121,6 +122,7 @@ struct Scheduler::State {
   void check_freshness(ActionId, bool is_expected);
   void retry(ActionId, ActionState&);
   void retry_after_infrastructure(ActionId, ActionState&, LeaseId, const std::string& reason);
+  void retry_after_give_back(ActionId, ActionState&, LeaseId, const std::string& reason);
   void retry_after_difference(ActionId, ActionState&, LeaseId, const std::string& reason);
   void retry_if_anybody_may(ActionId, ActionState&, LeaseId, const std::string& reason);
   bool may_be_taken(ActionId, const ActionState&);

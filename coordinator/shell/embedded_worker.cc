@@ -43,6 +43,8 @@ Result<void> EmbeddedWorker::start(std::uint32_t slots, const std::string& rende
                   tools,
                   "--trust",
                   "/",
+                  "--nice",
+                  "0",
                   "--quiet",
                   "--exit-with-parent"};
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -66,6 +66,8 @@ int show_workers(const std::string& rendezvous) {
   for (const auto& beacon : reading.beacons) {
     std::printf("%-20s %-28s %3u slots  %s\n", beacon.host.c_str(), beacon.endpoint.c_str(), beacon.slots,
                 beacon.name.c_str());
+    if (!beacon.offer_reason.empty())
+      std::printf("%-20s %u of %u slots: %s\n", "", beacon.offered_slots, beacon.slots, beacon.offer_reason.c_str());
   }
   if (reading.beacons.empty()) {
     std::printf("No worker has announced itself in %s.\nStart one on each lab machine: extfarm-worker\n",

@@ -57,7 +57,7 @@ Action action_from(fuzz::Input& in) {
 
 Outcome outcome_from(fuzz::Input& in) {
   Outcome out;
-  out.outcome_class = static_cast<OutcomeClass>(in.byte() % (static_cast<int>(OutcomeClass::kRefused) + 1));
+  out.outcome_class = static_cast<OutcomeClass>(in.byte() % (static_cast<int>(OutcomeClass::kGivenBack) + 1));
   out.exit_code = static_cast<int>(in.number());
   out.reason = in.text();
   out.stdout_bytes = in.text();
@@ -95,14 +95,15 @@ ToCoordinator to_coordinator_from(fuzz::Input& in) {
   const LeaseId lease{in.number()};
   if (kind == 0) {
     Heartbeat beat{static_cast<std::uint32_t>(in.number()), in.number(), in.number(), in.text(), in.text(), 0, 0,
-                   in.byte() % 2 != 0, in.byte() % 2 != 0, 0, false, "", "", "", 0, 0, {}};
+                   in.byte() % 2 != 0, in.byte() % 2 != 0, 0, 0, "", false, "", "", "", 0, 0, {}};
     beat.slots = static_cast<std::uint32_t>(in.number());
     beat.memory_bytes = in.number();
     for (int left = in.byte() % 4; left > 0; --left)
       beat.leases.push_back({LeaseId{in.number()}, static_cast<LeasePhase>(in.byte() % 3)});
     beat.total_slots = static_cast<std::uint32_t>(in.number());
+    beat.offered_slots = static_cast<std::uint32_t>(in.number());
     beat.has_private_views = in.byte() % 2 != 0;
-    for (auto* text : {&beat.view_reason, &beat.missing_confinement, &beat.scratch_folder}) *text = in.text();
+    for (auto* text : {&beat.offer_reason, &beat.view_reason, &beat.missing_confinement, &beat.scratch_folder}) *text = in.text();
     beat.free_scratch_bytes = in.number();
     beat.realtime_ns = static_cast<std::int64_t>(in.number());
     return beat;

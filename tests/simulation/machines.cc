@@ -8,6 +8,11 @@ namespace {
 
 constexpr CoordinatorId kCoordinator{1};
 
+std::size_t running_count(const Life& life) {
+  return static_cast<std::size_t>(std::count_if(life.attempts.begin(), life.attempts.end(),
+                                                [](const auto& entry) { return entry.second.is_running; }));
+}
+
 }  // namespace
 
 void World::plan_trouble() {
@@ -44,6 +49,7 @@ void World::plan_trouble() {
       });
     }
     plan_stops(i);
+    plan_people(i);
     if (machine.is_local) plan_limits(i);
     if (!machine.is_local) plan_distrust(i);
   }
@@ -81,6 +87,28 @@ void World::plan_limits(std::size_t i) {
   }
 }
 
+// Somebody sits down at it, and leaves; in the end all have left.
+void World::plan_people(std::size_t i) {
+  if (!visits_.happens(0.3)) return;
+  const auto see = [this, i](bool is_used) {
+    note("machine " + std::to_string(i) + (is_used ? " is used" : " is not used"));
+    machines_[i]->is_used = is_used;
+    machines_[i]->link.when_it_runs([this, i] { look_for_people(i); });
+  };
+  for (std::uint64_t visit = 1 + visits_.below(3); visit > 0; --visit) {
+    const Duration when = visits_.between(0, 40);
+    time_.after(when, [see] { see(true); });
+    time_.after(when + visits_.between(0.5, 15), [see] { see(false); });
+  }
+}
+
+void World::look_for_people(std::size_t i) {
+  if (!machines_[i]->life) return;
+  session::MachineSeen seen;
+  if (machines_[i]->is_used) seen.people.push_back({"alice", "is at the console"});
+  tell(i, seen);
+}
+
 // It is found to give wrong results: for good, as far as this life goes.
 void World::plan_distrust(std::size_t i) {
   if (!dice_.happens(0.1)) return;
@@ -98,14 +126,19 @@ void World::start_life(std::size_t index) {
   if (machine.life) return;
   session::SessionPolicy policy;
   policy.slots = machine.slots;
+  policy.courtesy.minds_people = true;
+  policy.courtesy.slots_when_used = machine.slots_when_used;
   machine.life = std::make_shared<Life>(policy);
   machine.life->epoch = next_epoch_++;
+  machine.life->offered_slots = machine.slots;
   note("machine " + std::to_string(index) + " starts, epoch " + std::to_string(machine.life->epoch));
+  look_for_people(index);
 }
 
 void World::tell(std::size_t index, const session::Event& event) {
   const std::shared_ptr<Life> life = machines_[index]->life;
   for (const auto& command : life->session.handle(time_.now(), event)) carry_out(index, *life, command);
+  require(running_count(*life) <= life->offered_slots, "more run than slots are offered");
   set_alarm(index);
 }
 
@@ -132,6 +165,13 @@ void World::carry_out(std::size_t index, Life& life, const session::Command& com
     run_attempt(index, start->lease);
   } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
     life.attempts.erase(forget->lease);
+  } else if (const auto* back = std::get_if<session::GiveBackAttempt>(&command)) {
+    const auto held = life.attempts.find(back->lease);
+    require(held != life.attempts.end() && !held->second.is_finished, "given back: what is not there, or has ended");
+    if (held == life.attempts.end()) return;
+    held->second = {held->second.action, false, true, OutcomeClass::kGivenBack, Duration{0}};
+  } else if (const auto* offer = std::get_if<session::AnnounceOffer>(&command)) {
+    life.offered_slots = offer->offer.slots;
   } else if (const auto* report = std::get_if<session::SendReport>(&command)) {
     const auto held = life.attempts.find(report->lease);
     require(held != life.attempts.end() && held->second.is_finished, "a report of what has not finished");
@@ -140,7 +180,8 @@ void World::carry_out(std::size_t index, Life& life, const session::Command& com
                                  took = held->second.took] {
       note("outcome of lease " + std::to_string(lease.value) + ": " + name_of(outcome));
       if (machine.worker.value == 0) return;
-      machine.outstanding.erase(lease);
+      if (machine.outstanding.erase(lease) > 0 && outcome == OutcomeClass::kGivenBack)
+        machine.most_outstanding = machine.outstanding.size();
       tell(scheduling::OutcomeReceived{machine.worker, lease, outcome, took, "as the seed says", 0});
     });
   } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
@@ -158,9 +199,6 @@ void World::run_attempt(std::size_t index, LeaseId lease) {
           "started: a lease that is not there, or twice");
   if (held == life->attempts.end()) return;
   held->second.is_running = true;
-  const auto running = std::count_if(life->attempts.begin(), life->attempts.end(),
-                                     [](const auto& entry) { return entry.second.is_running; });
-  require(running <= machines_[index]->slots, "more run than there are slots");
   SimulatedAction& action = actions_.at(held->second.action);
   ++action.start_count;
   held->second.outcome = draw_outcome(*machines_[index], *life, action);
@@ -178,7 +216,7 @@ void World::end_attempt(std::size_t index, LeaseId lease, const std::weak_ptr<Li
   const auto still = life.lock();
   if (!still || still != machines_[index]->life) return;
   const auto attempt = still->attempts.find(lease);
-  if (attempt == still->attempts.end()) return;
+  if (attempt == still->attempts.end() || !attempt->second.is_running) return;
   attempt->second.is_running = false;
   attempt->second.is_finished = true;
   tell(index, session::AttemptFinished{kCoordinator, lease});
@@ -214,7 +252,7 @@ void World::send_heartbeat(std::size_t index, Life& life, const session::SendHea
   heartbeat.draining = beat.draining;
   heartbeat.memory_bytes = machines_[index]->memory_bytes;
   for (const auto& held : beat.leases) heartbeat.leases.push_back({held.lease, held.phase});
-  require(beat.slots >= 1 && beat.slots <= machines_[index]->slots, "a share that is no share");
+  require(beat.slots <= life.offered_slots && (beat.slots >= 1 || life.offered_slots == 0), "a share that is no share");
   if (!beat.knows_coordinator) return;
   machines_[index]->link.to_coordinator(
       [this, index, epoch = life.epoch, heartbeat] { receive_heartbeat(index, epoch, heartbeat); });
@@ -235,6 +273,7 @@ void World::receive_heartbeat(std::size_t index, std::uint64_t epoch,
     tell(scheduling::WorkerJoined{machine.worker, machine.is_local});
   }
   heartbeat.worker = machine.worker;
+  machine.most_outstanding = ~0u;
   std::string leases;
   for (const auto& held : heartbeat.leases)
     leases += " " + std::to_string(held.lease.value) + (held.phase == LeasePhase::kFinished ? "f" : held.phase == LeasePhase::kQueued ? "q" : "");

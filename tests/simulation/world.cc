@@ -20,7 +20,7 @@ Digest toolchain() { return digest_of("the toolchain"); }
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), keeps_transcript_(keeps_transcript) {
+World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), visits_(seed + 1), keeps_transcript_(keeps_transcript) {
   calm_ = dice_.happens(0.2);
   trouble_ends_ = {std::chrono::seconds(60)};
   if (!calm_) {
@@ -40,6 +40,7 @@ World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), keeps_tra
     machines_[i]->speed = dice_.happens(0.3) ? 0.2 + 0.8 * dice_.unit() : 1;
     machines_[i]->hangs = dice_.happens(0.2) ? 0.2 : 0;
     machines_[i]->is_broken = i > 0 && dice_.happens(0.15);
+    machines_[i]->slots_when_used = static_cast<std::uint32_t>(visits_.below(machines_[i]->slots + 1));
   }
   plan_build();
   plan_trouble();
@@ -222,6 +223,7 @@ void World::check_room(const Machine& machine, const SimulatedAction& action) {
   for (const auto& [lease, bytes] : machine.outstanding) memory += bytes;
   require(memory <= machine.memory_bytes || machine.outstanding.empty(),
           "sent though there is no memory for it there");
+  require(machine.outstanding.size() < machine.most_outstanding, "sent to a worker that has just given something back");
   require(machine.outstanding.size() < 2 * machine.slots, "more is sent than slots and a queue as long");
   require(time_.now() >= machine.quarantined_until, "sent to a worker in quarantine");
 }

@@ -41,6 +41,7 @@ struct RunningAttempt {
 struct Life {
   explicit Life(session::SessionPolicy policy) : session(policy) {}
   std::uint64_t epoch = 0, next_sequence = 1;
+  std::uint32_t offered_slots = 0;
   bool was_greeted = false;
   session::Session session;
   std::map<LeaseId, RunningAttempt> attempts;
@@ -55,6 +56,8 @@ struct Machine {
   double speed = 1, hangs = 0;  // probability of an attempt that seems to go on for ever
   bool is_local = false, has_toolchain = true;
   bool is_broken = false;  // fails at once, whatever it gets
+  bool is_used = false;    // by somebody who sits at it
+  std::uint32_t slots_when_used = 0;
   std::shared_ptr<Life> life;
   // The coordinator's side.
   WorkerId worker;  // 0: has not answered
@@ -62,6 +65,7 @@ struct Machine {
   std::uint64_t epoch_known = 0;
   std::set<LeaseId> leases_known;
   std::map<LeaseId, std::uint64_t> outstanding;  // sent, not ended: memory remembered for them
+  std::size_t most_outstanding = ~0u;  // since it gave something back, until its next heartbeat
   Timestamp quarantined_until;
 };
 
@@ -94,6 +98,8 @@ class World {
   void plan_trouble();
   void plan_stops(std::size_t machine);
   void plan_limits(std::size_t machine);
+  void plan_people(std::size_t machine);
+  void look_for_people(std::size_t machine);
   void plan_distrust(std::size_t machine);
   void start_life(std::size_t machine);
   void tell(std::size_t machine, const session::Event&);
@@ -109,6 +115,7 @@ class World {
   void note(const std::string& what);
 
   Dice dice_;
+  Dice visits_;  // of people; their own, so that a seed without any is the build it was before there were some
   bool keeps_transcript_;
   bool calm_ = false;
   LinkQuality quality_;

@@ -36,6 +36,7 @@ struct Attempt {
   std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
   std::set<std::string> asked;
   Timestamp started;
+  std::optional<Timestamp> stopped_at;  // its process, at the latest
   DigestCache::Moment launched = 0;
   std::int64_t launched_realtime_ns = 0;
   std::uint64_t kernel_kills = 0;  // before it was launched

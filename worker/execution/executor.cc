@@ -19,6 +19,7 @@
 #include "worker/execution/direct_mode.h"
 #include "worker/execution/fork_server.h"
 #include "worker/execution/output_collection.h"
+#include "worker/execution/priority.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
 #include "worker/execution/system_calls.h"
@@ -283,12 +284,16 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   }
   const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
+  if (settings.idle_priority) make_idle(*runner.pid(*started));
+  if (settings.time_limit) attempt.stopped_at = clock.now() + *settings.time_limit;
   attempt.process = *started;
   processes[*started] = key;
 }
 
 void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, ProcessExit exit) {
   attempt.process.reset();
+  if (exit.signal != 0 && attempt.stopped_at && clock.now() >= *attempt.stopped_at)
+    return fail(key, attempt, OutcomeClass::kInfrastructure, "it took longer than this worker's --time-limit allows");
   if (attempt.state == State::kListing) {
     if (exit.exit_code == 0 && exit.signal == 0) attempt.listing = std::move(exit.stdout_bytes);
     return conclude(key, attempt);
@@ -368,6 +373,7 @@ std::optional<Timestamp> Executor::next_deadline() const {
   if (const auto in = impl_->runner.next_deadline_in()) sooner(now + *in);
   for (const auto& [key, attempt] : impl_->attempts) {
     if (attempt.state == Impl::State::kWaitingForInputs) sooner(now + kPinnedPollEvery);
+    if (attempt.process && attempt.stopped_at && *attempt.stopped_at > now) sooner(*attempt.stopped_at);
   }
   return next;
 }
@@ -377,6 +383,8 @@ std::vector<AttemptEvent> Executor::take_events() {
   for (auto& [key, attempt] : i.attempts) {
     if (attempt.state == Impl::State::kWaitingForInputs && i.inputs_are_here(key, attempt))
       i.launch(key, attempt);
+    if (attempt.process && attempt.stopped_at && i.clock.now() >= *attempt.stopped_at)
+      i.runner.stop(*attempt.process, Duration{0});
   }
   for (auto& exit : i.runner.take_exits()) {
     if (const auto dead = i.dying.extract(exit.id)) remove_tree(dead.mapped());

@@ -34,6 +34,8 @@ struct ExecutorSettings {
   bool only_compilers = false;  // no interpreter, generator or shell, whatever lies below trusted_prefixes
   bool force_direct = false;  // for tests and --view direct
   Limits limits;
+  bool idle_priority = false;          // see make_idle()
+  std::optional<Duration> time_limit;  // for each program of an attempt
   std::vector<std::string> hidden_files;  // secrets: empty in every private view
   Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
 };

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,7 @@ int lower(__rlimit_resource resource, rlim_t most) {
 }  // namespace
 
 int set_limits(const Limits& limits, bool counts_processes) {
+  [[maybe_unused]] const int is = ::nice(limits.nice);  // 19 at most; to be nicer is never refused
   if (const int error = lower(RLIMIT_CORE, 0); error != 0) return error;  // a core would pass for an output
   if (const int error = lower(RLIMIT_FSIZE, limits.file_bytes); error != 0) return error;
   if (const int error = lower(RLIMIT_CPU, limits.cpu_seconds); error != 0) return error;

@@ -13,6 +13,7 @@ struct Limits {
   // Of all views of a worker together, for other users than root, whom the kernel
   // does not count.  A parallel link has some dozens; a fork bomb has them in a second.
   std::uint64_t process_count = 4096;
+  int nice = 0;  // more than this process is
 };
 
 // Runs between fork and exec; system calls only.  `counts_processes`: this

@@ -34,7 +34,7 @@ struct Coordinator {
 }  // namespace
 
 struct Session::State {
-  explicit State(SessionPolicy p) : policy(p) {}
+  explicit State(SessionPolicy p) : policy(std::move(p)), courtesy(policy.courtesy, policy.slots) {}
 
   void on(const HelloReceived&);
   void on(const StartRequested&);
@@ -42,9 +42,13 @@ struct Session::State {
   void on(const AttemptFinished&);
   void on(const CoordinatorGone&);
   void on(const DrainRequested&);
+  void on(const MachineSeen&);
   void on(const TimeAdvanced&) {}
 
   Coordinator& hear(CoordinatorId);
+  void finish(CoordinatorId, Coordinator&, LeaseId);
+  void give_back(CoordinatorId, Coordinator&, LeaseId);
+  void give_back_excess();
   void forget(CoordinatorId, Coordinator&, LeaseId);
   void forget_coordinator(CoordinatorId);
   void bury(CoordinatorId, LeaseId);
@@ -58,6 +62,7 @@ struct Session::State {
   bool holds_nothing() const;
 
   SessionPolicy policy;
+  Courtesy courtesy;
   Timestamp now;
   std::vector<Command> commands;
   std::map<CoordinatorId, Coordinator> coordinators;
@@ -69,7 +74,7 @@ struct Session::State {
   bool has_ended = false;
 };
 
-Session::Session(SessionPolicy policy) : state_(std::make_unique<State>(policy)) {}
+Session::Session(SessionPolicy policy) : state_(std::make_unique<State>(std::move(policy))) {}
 Session::~Session() = default;
 
 std::vector<Command> Session::handle(Timestamp now, const Event& event) {
@@ -127,6 +132,7 @@ void Session::State::on(const StartRequested& e) {
   if (!coordinator.attempts.try_emplace(e.lease).second) return;
   coordinator.queue.push_back(e.lease);
   coordinator.has_news = true;
+  if (courtesy.offer().slots == 0) give_back(e.coordinator, coordinator, e.lease);
 }
 
 void Session::State::on(const RevokeRequested& e) {
@@ -142,12 +148,7 @@ void Session::State::on(const AttemptFinished& e) {
   if (it == coordinators.end()) return;
   const auto attempt = it->second.attempts.find(e.lease);
   if (attempt == it->second.attempts.end() || attempt->second.phase != Phase::kRunning) return;
-  attempt->second.phase = Phase::kFinished;
-  attempt->second.report_due = now + policy.report_again_after;
-  --running_count;
-  --it->second.running_count;
-  it->second.has_news = true;
-  commands.push_back(SendReport{e.coordinator, e.lease});
+  finish(e.coordinator, it->second, e.lease);
 }
 
 void Session::State::on(const CoordinatorGone& e) { forget_coordinator(e.coordinator); }
@@ -160,6 +161,53 @@ void Session::State::on(const DrainRequested&) {
     for (const LeaseId lease : queue) forget(id, coordinator, lease);
     coordinator.has_news = true;
   }
+}
+
+// More than is offered never runs.  What waits would wait for who knows how
+// long: its coordinator may have another place for it.
+void Session::State::on(const MachineSeen& e) {
+  const std::uint32_t slots_before = courtesy.offer().slots;
+  if (!courtesy.look(now, e)) return;
+  commands.push_back(AnnounceOffer{courtesy.offer()});
+  if (courtesy.offer().slots < slots_before) give_back_excess();
+  for (auto& [id, coordinator] : coordinators) coordinator.has_news = true;
+}
+
+void Session::State::give_back_excess() {
+  for (auto& [id, coordinator] : coordinators) {
+    const auto queue = coordinator.queue;
+    for (const LeaseId lease : queue) give_back(id, coordinator, lease);
+  }
+  while (running_count > courtesy.offer().slots) {
+    // Of whom has the most, the one that was sent last: it loses the least.
+    const auto most = std::max_element(coordinators.begin(), coordinators.end(), [](const auto& a, const auto& b) {
+      return a.second.running_count < b.second.running_count;
+    });
+    auto& attempts = most->second.attempts;
+    const auto last = std::find_if(attempts.rbegin(), attempts.rend(),
+                                   [](const auto& entry) { return entry.second.phase == Phase::kRunning; });
+    give_back(most->first, most->second, last->first);
+  }
+}
+
+void Session::State::give_back(CoordinatorId id, Coordinator& coordinator, LeaseId lease) {
+  commands.push_back(GiveBackAttempt{id, lease});
+  finish(id, coordinator, lease);
+}
+
+// Its slot is free; its report awaits the receipt.
+void Session::State::finish(CoordinatorId id, Coordinator& coordinator, LeaseId lease) {
+  Attempt& attempt = coordinator.attempts.at(lease);
+  if (attempt.phase == Phase::kRunning) {
+    --running_count;
+    --coordinator.running_count;
+  } else {
+    std::erase(coordinator.queue, lease);
+  }
+  attempt.phase = Phase::kFinished;
+  attempt.report_due = now + policy.report_again_after;
+  coordinator.has_news = true;
+  commands.push_back(SendReport{id, lease});
 }
 
 void Session::State::forget(CoordinatorId id, Coordinator& coordinator, LeaseId lease) {
@@ -215,7 +263,7 @@ void Session::State::forget_silent_coordinators() {
 }
 
 void Session::State::start_queued() {
-  while (running_count < policy.slots) {
+  while (running_count < courtesy.offer().slots) {
     Coordinator* coordinator = next_in_turn();
     if (coordinator == nullptr) return;
     const LeaseId lease = coordinator->queue.front();
@@ -273,16 +321,18 @@ void Session::State::send_heartbeats() {
   }
 }
 
-// Slots are split among those that hold leases, and `id`, which may want to;
-// what does not divide goes to the first of them.
+// What is offered is split among those that hold leases, and `id`, which may
+// want to; what does not divide goes to the first of them.
 std::uint32_t Session::State::share_of(CoordinatorId id) const {
+  const std::uint32_t slots = courtesy.offer().slots;
+  if (slots == 0) return 0;
   std::uint32_t sharer_count = 0, position = 0;
   for (const auto& [other, coordinator] : coordinators) {
     if (other != id && coordinator.attempts.empty()) continue;
     if (other < id) ++position;
     ++sharer_count;
   }
-  const std::uint32_t share = policy.slots / sharer_count + (position < policy.slots % sharer_count ? 1 : 0);
+  const std::uint32_t share = slots / sharer_count + (position < slots % sharer_count ? 1 : 0);
   return std::max<std::uint32_t>(1, share);
 }
 

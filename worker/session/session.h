@@ -12,11 +12,13 @@
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
 #include "common/model/lease_phase.h"
+#include "worker/session/courtesy.h"
 
 namespace extfarm::session {
 
 struct SessionPolicy {
   std::uint32_t slots = 1;
+  CourtesyPolicy courtesy = {};  // how many of them are offered
   Duration heartbeat_every = std::chrono::seconds(1);
   Duration heartbeats_apart = std::chrono::milliseconds(10);  // when much changes, one tells of many changes
   Duration coordinator_silence = std::chrono::seconds(15);  // then its attempts are stopped and forgotten
@@ -47,7 +49,7 @@ struct CoordinatorGone {  // said goodbye, or its connection was dropped
 struct DrainRequested {};
 struct TimeAdvanced {};
 using Event = std::variant<HelloReceived, StartRequested, RevokeRequested, AttemptFinished, CoordinatorGone,
-                           DrainRequested, TimeAdvanced>;
+                           DrainRequested, MachineSeen, TimeAdvanced>;
 
 // ---- commands
 struct StartAttempt {
@@ -55,6 +57,10 @@ struct StartAttempt {
   LeaseId lease;
 };
 struct ForgetAttempt {  // kill it if it runs, drop its outputs
+  CoordinatorId coordinator;
+  LeaseId lease;
+};
+struct GiveBackAttempt {  // kill it if it runs; its outcome is OutcomeClass::kGivenBack, and SendReport follows
   CoordinatorId coordinator;
   LeaseId lease;
 };
@@ -73,11 +79,15 @@ struct SendHeartbeat {
   bool knows_coordinator = true;
   std::vector<HeldLease> leases;
 };
+struct AnnounceOffer {  // so many slots from now on, for this reason
+  Offer offer;
+};
 struct ForgetCoordinator {  // nothing heard of it for too long; a later hello makes it a new one
   CoordinatorId coordinator;
 };
 struct EndSession {};  // drained: nothing runs, nothing waits to be fetched
-using Command = std::variant<StartAttempt, ForgetAttempt, SendReport, SendHeartbeat, ForgetCoordinator, EndSession>;
+using Command = std::variant<StartAttempt, ForgetAttempt, GiveBackAttempt, SendReport, SendHeartbeat, AnnounceOffer,
+                             ForgetCoordinator, EndSession>;
 
 class Session {
  public:

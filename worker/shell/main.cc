@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");
   if (settings->quiet) spdlog::set_level(spdlog::level::err);
 
+  Presence presence({settings->courtesy.minds_people, settings->courtesy.minds_load, settings->nice > 0, settings->utmp});
+  if (const auto possible = presence.check(); !possible) return refuse(possible.error().message);
   const auto own = load_or_make_key_pair(settings->key_folder, "worker");
   if (!own) return refuse(own.error().message);
   const auto client = load_or_make_key_pair(settings->key_folder, "client");
@@ -85,7 +87,7 @@ int main(int argc, char** argv) {
   beacon.name = beacon.host + "-" + std::to_string(::getpid()) + "-" + std::to_string(beacon.epoch % 100000);
   beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
   beacon.public_key = own->public_key;
-  beacon.slots = settings->slots;
+  beacon.slots = beacon.offered_slots = settings->slots;
 
   int ended = 0;
   {
@@ -97,12 +99,15 @@ int main(int argc, char** argv) {
     execution.force_direct = settings->direct;
     for (const char* name : {"/worker.key", "/client.key"})
       execution.hidden_files.push_back(std::filesystem::absolute(settings->key_folder + name).string());
-    execution.limits.memory_bytes = usable_memory_bytes();
+    execution.limits.memory_bytes = std::min(settings->memory_bytes, usable_memory_bytes());
+    execution.limits.nice = settings->nice;
+    execution.idle_priority = settings->idle_priority;
+    execution.time_limit = settings->time_limit;
     Executor executor(execution, clock);
     if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
     Admission admission(settings->key_folder, client->public_key, *allowed);
     raise_descriptor_limit();
-    WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission);
+    WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission, presence);
     if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
       return refuse(written.error().message);
     spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "worker/execution/scratch_folder.h"
+#include "worker/shell/courtesy_options.h"
 
 namespace extfarm {
 namespace {
@@ -59,7 +60,8 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   app.add_option("--advertise", settings.advertise, "Host name or address that others reach this machine by");
   app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
       ->capture_default_str();
-  app.add_option("--memory", memory, "GiB that compiles may use together; auto: what this machine or its cgroup has")
+  app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most;\n"
+                 "auto: what this machine or its cgroup has")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
                  "Folder on the shared filesystem where workers announce themselves")
@@ -83,6 +85,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_flag("--exit-with-parent", settings.exit_with_parent,
                "End at once when the process that started this one ends");
+  CourtesyOptions courtesy(app, settings);
   app.add_flag("-q,--quiet", settings.quiet, "Say only what went wrong");
   app.add_flag("--version", version, "Say the version and end");
   try {
@@ -107,6 +110,10 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
     settings.slots = static_cast<std::uint32_t>(count);
   } else {
     settings.slots = count_slots();
+  }
+  if (const auto settled = courtesy.settle(); !settled) {
+    exit_code = 2;
+    return tl::unexpected(settled.error());
   }
   if (settings.scratch.empty()) settings.scratch = default_scratch(settings.slots);
   if (memory != "auto") {

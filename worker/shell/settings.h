@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/timestamp.h"
+#include "worker/session/courtesy.h"
 
 namespace extfarm {
 
@@ -29,6 +30,11 @@ struct WorkerSettings {
   bool quiet = false;
   std::optional<Duration> idle_exit;
   std::uint64_t measured_speed = 0;  // see calibration.h; 0: not measured
+  int nice = 10;               // of compiles, more than the worker's own: its heartbeats shall be in time
+  bool idle_priority = false;  // compiles get only what nobody else wants
+  std::optional<Duration> time_limit;  // of a compile
+  session::CourtesyPolicy courtesy;
+  std::string utmp;  // that tells who is logged in; empty: this machine's
 };
 
 // Reads the command line.  An int is an exit code: help was printed, or usage was wrong.

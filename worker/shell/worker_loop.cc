@@ -16,6 +16,7 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(500);
+constexpr Duration kLookAroundEvery = std::chrono::milliseconds(500);  // a quarter of what a person may wait
 constexpr Duration kRefusalsCountedOver = std::chrono::minutes(1);
 constexpr std::size_t kRefusalsSaid = 30;  // each minute
 
@@ -36,16 +37,18 @@ sigset_t block_signals() {
 }
 
 WorkerLoop::WorkerLoop(const WorkerSettings& settings, const Beacon& beacon, BoundChannel& channel,
-                       Executor& executor, const Clock& clock, Admission& admission)
+                       Executor& executor, const Clock& clock, Admission& admission, Presence& presence)
     : settings_(settings),
       beacon_(beacon),
       channel_(channel),
       executor_(executor),
       clock_(clock),
       admission_(admission),
+      presence_(presence),
       session_([&] {
         session::SessionPolicy policy;
         policy.slots = settings.slots;
+        policy.courtesy = settings.courtesy;
         return policy;
       }()),
       missing_confinement_(executor.missing_confinement()),
@@ -64,14 +67,18 @@ WorkerLoop::~WorkerLoop() {
 }
 
 int WorkerLoop::run() {
+  look_around();  // before anything is promised to anybody
+  announce_offer();
   while (!exit_code_) {
     channel_.wait(epoll_, time_to_wait(clock_.now()));
+    look_around();
     read_signals();
     read_messages();
     read_attempts();
     tell(session::TimeAdvanced{});
     look_at_keys();
     say_who_was_refused();
+    announce_offer();
     const Timestamp now = clock_.now();
     if (session_.has_coordinators()) last_busy_ = now;
     if (settings_.idle_exit && now - last_busy_ >= *settings_.idle_exit) {
@@ -97,6 +104,31 @@ void WorkerLoop::look_at_keys() {
   if (const auto complaint = admission_.take_complaint()) spdlog::warn("keys.unreadable detail=\"{}\"", *complaint);
 }
 
+void WorkerLoop::look_around() {
+  const auto& courtesy = settings_.courtesy;
+  if (!courtesy.minds_people && !courtesy.minds_load && !courtesy.hours) return;
+  const Timestamp now = clock_.now();
+  if (looked_around_ && now - *looked_around_ < kLookAroundEvery) return;
+  looked_around_ = now;
+  tell(presence_.look(now));
+}
+
+// When all else is done: the shared filesystem may be slow.
+void WorkerLoop::announce_offer() {
+  if (!std::exchange(offer_has_changed_, false)) return;
+  if (const auto written = write_beacon(settings_.rendezvous, beacon_); !written)
+    spdlog::warn("beacon.unwritten detail=\"{}\"", written.error().message);
+}
+
+void WorkerLoop::give_back(const AttemptKey& key) {
+  executor_.forget(key);
+  Attempt& attempt = attempts_.at(key);
+  attempt.outcome = {};
+  attempt.outcome.outcome_class = OutcomeClass::kGivenBack;
+  attempt.outcome.reason = beacon_.host + " gives slots back: " + beacon_.offer_reason;
+  if (attempt.started) attempt.outcome.run_time = clock_.now() - *attempt.started;
+}
+
 // A flood shall not fill the disk with lines.
 void WorkerLoop::say_who_was_refused() {
   const Timestamp now = clock_.now();
@@ -113,7 +145,9 @@ void WorkerLoop::say_who_was_refused() {
 
 Duration WorkerLoop::time_to_wait(Timestamp now) const {
   Duration wait = kLongestWait;
-  for (const auto deadline : {session_.next_deadline(), executor_.next_deadline()}) {
+  std::optional<Timestamp> next_look;
+  if (looked_around_) next_look = *looked_around_ + kLookAroundEvery;
+  for (const auto deadline : {session_.next_deadline(), executor_.next_deadline(), next_look}) {
     if (deadline) wait = std::min(wait, *deadline - now);
   }
   return std::max(wait, Duration{0});
@@ -180,7 +214,7 @@ void WorkerLoop::greet(const Envelope& envelope, const protocol::Hello& hello) {
 
 void WorkerLoop::handle(CoordinatorId from, const protocol::ToWorker& message) {
   if (const auto* start = std::get_if<protocol::StartAction>(&message)) {
-    attempts_.try_emplace({from, start->lease}, Attempt{start->action, {}});
+    attempts_.try_emplace({from, start->lease}, Attempt{start->action, {}, {}});
     tell(session::StartRequested{from, start->lease});
   } else if (const auto* revoke = std::get_if<protocol::RevokeLease>(&message)) {
     tell(session::RevokeRequested{from, revoke->lease});
@@ -246,10 +280,18 @@ void WorkerLoop::carry_out(const session::Command& command) {
     const AttemptKey key{start->coordinator, start->lease};
     const auto it = attempts_.find(key);
     FARM_CHECK(it != attempts_.end());
+    it->second.started = clock_.now();
     executor_.start(key, it->second.action);
   } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
     executor_.forget({forget->coordinator, forget->lease});
     attempts_.erase({forget->coordinator, forget->lease});
+  } else if (const auto* back = std::get_if<session::GiveBackAttempt>(&command)) {
+    give_back({back->coordinator, back->lease});
+  } else if (const auto* changed = std::get_if<session::AnnounceOffer>(&command)) {
+    spdlog::info("offer.changed slots={} of={} reason=\"{}\"", changed->offer.slots, settings_.slots, changed->offer.reason);
+    beacon_.offered_slots = changed->offer.slots;
+    beacon_.offer_reason = changed->offer.reason;
+    offer_has_changed_ = true;
   } else if (const auto* report = std::get_if<session::SendReport>(&command)) {
     send_report(report->coordinator, report->lease);
   } else if (const auto* beat = std::get_if<session::SendHeartbeat>(&command)) {
@@ -281,6 +323,8 @@ void WorkerLoop::add_condition(protocol::Heartbeat& heartbeat) {
     scratch_looked_at_ = now;
   }
   heartbeat.total_slots = settings_.slots;
+  heartbeat.offered_slots = beacon_.offered_slots;
+  heartbeat.offer_reason = beacon_.offer_reason;
   heartbeat.has_private_views = executor_.mode() == ViewMode::kPrivate;
   heartbeat.view_reason = executor_.mode_reason();
   heartbeat.missing_confinement = missing_confinement_;

@@ -13,6 +13,7 @@
 #include "common/transport/beacon.h"
 #include "common/transport/channel.h"
 #include "worker/execution/executor.h"
+#include "worker/presence/presence.h"
 #include "worker/session/session.h"
 #include "worker/shell/admission.h"
 #include "worker/shell/settings.h"
@@ -27,7 +28,7 @@ sigset_t block_signals();
 class WorkerLoop {
  public:
   // `channel` is bound, `beacon` is written.
-  WorkerLoop(const WorkerSettings&, const Beacon&, BoundChannel&, Executor&, const Clock&, Admission&);
+  WorkerLoop(const WorkerSettings&, const Beacon&, BoundChannel&, Executor&, const Clock&, Admission&, Presence&);
   ~WorkerLoop();
   WorkerLoop(const WorkerLoop&) = delete;
   WorkerLoop& operator=(const WorkerLoop&) = delete;
@@ -44,12 +45,16 @@ class WorkerLoop {
   struct Attempt {
     Action action;
     Outcome outcome;
+    std::optional<Timestamp> started;
   };
   void read_signals();
   void read_messages();
   void handle(CoordinatorId, const protocol::ToWorker&);
   void greet(const Envelope&, const protocol::Hello&);
   void look_at_keys();
+  void look_around();
+  void announce_offer();
+  void give_back(const AttemptKey&);
   void say_who_was_refused();
   void read_attempts();
   void tell(const session::Event&);
@@ -62,11 +67,12 @@ class WorkerLoop {
   Duration time_to_wait(Timestamp now) const;
 
   const WorkerSettings& settings_;
-  const Beacon& beacon_;
+  Beacon beacon_;
   BoundChannel& channel_;
   Executor& executor_;
   const Clock& clock_;
   Admission& admission_;
+  Presence& presence_;
   session::Session session_;
   std::map<PeerId, CoordinatorId> peers_;
   std::map<CoordinatorId, Coordinator> coordinators_;
@@ -76,6 +82,8 @@ class WorkerLoop {
   std::string missing_confinement_;
   std::uint64_t free_scratch_bytes_ = 0;  // as of:
   std::optional<Timestamp> scratch_looked_at_;
+  std::optional<Timestamp> looked_around_;
+  bool offer_has_changed_ = false;  // since it was announced
   Timestamp last_busy_;
   Timestamp refusals_since_;  // the minute that refused_count_ counts
   std::size_t refused_count_ = 0;

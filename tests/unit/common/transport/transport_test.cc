@@ -249,6 +249,21 @@ TEST_F(Files, ABeaconIsFoundUntilItIsRemoved) {
   EXPECT_TRUE(read_beacons("/nowhere").beacons.empty());
 }
 
+TEST_F(Files, ABeaconTellsHowManySlotsAreOfferedAndWhyNotAll) {
+  const Beacon beacon{1, "lab01-7", "tcp://lab01:7170", client_key_, "lab01", 8, 99, 2, "alice is at the console"};
+  ASSERT_TRUE(write_beacon(folder_, beacon));
+  const auto read = read_beacons(folder_).beacons.at(0);
+  EXPECT_EQ(read.offered_slots, 2u);
+  EXPECT_EQ(read.offer_reason, "alice is at the console");
+}
+
+TEST_F(Files, ABeaconOfAnOlderWorkerOffersAllItsSlots) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ + "/w.json") << R"({"protocol_version": 3, "name": "w", "endpoint": "tcp://lab01:7170", "public_key": ")" +
+                                            client_key_ + R"(", "host": "lab01", "slots": 4, "epoch": 9})";
+  EXPECT_EQ(read_beacons(folder_).beacons.at(0).offered_slots, 4u);
+}
+
 TEST_F(Files, ABeaconWithANumberOrAKeyThatIsNoneIsComplainedOf) {
   const std::string good = R"({"protocol_version": 1, "name": "w", "endpoint": "tcp://lab01:7170", "public_key": ")" +
                            client_key_ + R"(", "host": "lab01", "slots": 2, "epoch": 9})";

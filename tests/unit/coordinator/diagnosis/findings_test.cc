@@ -227,6 +227,19 @@ TEST(Findings, ADrainingWorkerTakesNoMore) {
   EXPECT_THAT(what_is_wrong(worker).what, HasSubstr("drained"));
 }
 
+TEST(Findings, WhyAWorkerGivesSlotsBackIsSaidAndNoneOfItIsWrong) {
+  auto worker = healthy_worker();
+  worker.heartbeat.offered_slots = worker.heartbeat.slots = 2;
+  worker.heartbeat.offer_reason = "alice is at the console";
+  EXPECT_THAT(text_of(findings_on(worker, healthy_host())), HasSubstr("2 of 4 slots: alice is at the console"));
+  worker.heartbeat.offered_slots = worker.heartbeat.slots = 0;
+  worker.attempt = Outcome{};
+  worker.attempt->outcome_class = OutcomeClass::kGivenBack;
+  const auto findings = findings_on(worker, healthy_host());
+  EXPECT_THAT(wrong(findings), IsEmpty());
+  EXPECT_THAT(text_of(findings), HasSubstr("what it sees of /srv/project was not tried: it gives its slots back now"));
+}
+
 TEST(Findings, AKeyThatOthersReadIsAProblemOfConfiguration) {
   auto host = healthy_host();
   host.key_problems = {

@@ -50,6 +50,14 @@ TEST(SlotTimeTest, WaitingForMemoryIsNotDispatch) {
   EXPECT_DOUBLE_EQ(time.dispatch, 1);
 }
 
+TEST(SlotTimeTest, SlotsThatAWorkerHasGivenBackAreAbsent) {
+  auto log = two_slots();
+  log.workers[0].offers = {{at(2), 0}, {at(5), 1}, {at(9), 8}};  // the last: more than this build had of it
+  const auto time = slot_time_of(log, 0);
+  EXPECT_DOUBLE_EQ(time.absent, 2 * 3 + 1 * 4);
+  EXPECT_DOUBLE_EQ(time.sum(), 20);
+}
+
 TEST(SlotTimeTest, AttemptsThatCameToNothingAreRetries) {
   auto log = two_slots();
   auto lost = attempt_of(1, 0, 5, "compile", "a");

@@ -20,7 +20,7 @@ std::string name_of(const Digest& toolchain) {
 }
 
 OutcomeClass outcome_named(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(OutcomeClass::kFailedUnlisted); ++i) {
+  for (int i = 0; i <= static_cast<int>(OutcomeClass::kGivenBack); ++i) {
     if (extfarm::name_of(static_cast<OutcomeClass>(i)) == name) return static_cast<OutcomeClass>(i);
   }
   throw std::invalid_argument("no such outcome: " + name);
@@ -121,6 +121,8 @@ TEST_P(SchedulerTranscript, GivesTheCommandsWritten) {
   transcripts::Player player;
   player.start = [&](const Line& line) {
     SchedulerPolicy policy;
+    const auto given_back = line.value("given-back", std::to_string(policy.given_back_attempts));
+    policy.given_back_attempts = static_cast<std::uint32_t>(std::stoul(given_back));
     policy.backup_share = std::stod(line.value("backup_share", std::to_string(policy.backup_share)));
     scheduler = std::make_unique<Scheduler>(policy);
   };

@@ -39,6 +39,8 @@ class AttemptFixture : public testing::Test {
     settings.trusted_prefixes = {"/usr"};
     settings.force_direct = direct;
     settings.limits = limits_;
+    settings.idle_priority = idle_priority_;
+    settings.time_limit = time_limit_;
     settings.only_compilers = only_compilers_;
     settings.hidden_files = hidden_files_;
     executor_ = std::make_unique<Executor>(settings, clock_);
@@ -105,6 +107,8 @@ class AttemptFixture : public testing::Test {
   MonotonicClock clock_;
   std::string top_, tree_;
   Limits limits_;  // of the next restart
+  bool idle_priority_ = false;
+  std::optional<Duration> time_limit_;
   std::vector<std::string> hidden_files_;
   bool only_compilers_ = false;
   std::unique_ptr<Executor> executor_;

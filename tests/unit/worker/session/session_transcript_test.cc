@@ -11,8 +11,33 @@ using transcripts::Line;
 
 const std::string kFolder = std::string(EXTFARM_SOURCE_DIR) + "/tests/transcripts";
 
+// "seen people=alice:400,bob:2 load=1.5 minute=540": who is logged in, with the seconds since their last input.
+MachineSeen seen_of(const Line& line) {
+  MachineSeen seen;
+  seen.knows_people = !line.says("nobody-knows-who");
+  for (const auto& one : transcripts::split(line.value("people", ""))) {
+    const auto colon = one.find(':');
+    seen.people.push_back({one.substr(0, colon), "is-at-the-console", from_seconds(std::stod(one.substr(colon + 1)))});
+  }
+  seen.others_busy = std::stod(line.value("load", "0"));
+  seen.minute_of_week = static_cast<std::uint32_t>(std::stoul(line.value("minute", "0")));
+  return seen;
+}
+
+SessionPolicy policy_of(const Line& line) {
+  SessionPolicy policy;
+  policy.slots = static_cast<std::uint32_t>(std::stoul(line.value("slots", "1")));
+  policy.courtesy.minds_people = line.says("minds-people");
+  policy.courtesy.minds_load = line.says("minds-load");
+  policy.courtesy.processors_besides = static_cast<std::uint32_t>(std::stoul(line.value("besides", "0")));
+  policy.courtesy.slots_when_used = static_cast<std::uint32_t>(std::stoul(line.value("when-used", "0")));
+  if (const auto hours = line.value("hours", ""); !hours.empty()) policy.courtesy.hours = Hours::parse(hours).value();
+  return policy;
+}
+
 Event event_of(const Line& line) {
   const std::string& what = line.words.at(0);
+  if (what == "seen") return seen_of(line);
   if (what == "drain") return DrainRequested{};
   if (what == "time") return TimeAdvanced{};
   const CoordinatorId coordinator{line.id(1)};
@@ -38,6 +63,10 @@ std::string both(CoordinatorId c, LeaseId l) {
 struct InWords {
   std::string operator()(const StartAttempt& c) const { return "start" + both(c.coordinator, c.lease); }
   std::string operator()(const ForgetAttempt& c) const { return "forget" + both(c.coordinator, c.lease); }
+  std::string operator()(const GiveBackAttempt& c) const { return "give-back" + both(c.coordinator, c.lease); }
+  std::string operator()(const AnnounceOffer& c) const {
+    return "offer slots=" + std::to_string(c.offer.slots) + (c.offer.reason.empty() ? "" : " \"" + c.offer.reason + "\"");
+  }
   std::string operator()(const SendReport& c) const { return "report" + both(c.coordinator, c.lease); }
   std::string operator()(const SendHeartbeat& c) const {
     std::string text =
@@ -61,9 +90,7 @@ TEST_P(SessionTranscript, GivesTheCommandsWritten) {
   std::unique_ptr<Session> session;
   transcripts::Player player;
   player.start = [&](const Line& line) {
-    SessionPolicy policy;
-    policy.slots = static_cast<std::uint32_t>(std::stoul(line.value("slots", "1")));
-    session = std::make_unique<Session>(policy);
+    session = std::make_unique<Session>(policy_of(line));
   };
   player.handle = [&](Timestamp now, const Line& line) {
     std::vector<std::string> said;

@@ -1,0 +1,52 @@
+// How attempts give way to what else the machine does, and for how long they may run.
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "attempt_fixture.h"
+#include "worker/execution/priority.h"
+
+namespace extfarm {
+namespace {
+
+class GivingWay : public AttemptFixture {};
+
+// Field 41 of stat: SCHED_IDLE is 5.  It is set when the command runs already.
+constexpr const char* kUntilIdle =
+    "until [ $(sed 's/.*) //' /proc/self/stat | cut -d' ' -f39) = 5 ]; do :; done; "
+    "sh -c 'sed \"s/.*) //\" /proc/self/stat | cut -d\" \" -f39'; ionice";
+
+TEST_F(GivingWay, ACommandIsNicerThanItsWorker) {
+  limits_.nice = 7;
+  restart(false);
+  const auto outcome = run(script("nice"));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
+  EXPECT_EQ(outcome.stdout_bytes, std::to_string(std::min(19, ::getpriority(PRIO_PROCESS, 0) + 7)) + "\n");
+}
+
+TEST_F(GivingWay, WithIdlePriorityItTakesOnlyWhatNobodyWants) {
+  idle_priority_ = true;
+  restart(false);
+  const auto outcome = run(script(kUntilIdle));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
+  EXPECT_EQ(outcome.stdout_bytes, "5\nidle\n") << outcome.stderr_bytes;
+  EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
+}
+
+TEST_F(GivingWay, WhatTakesTooLongIsStoppedAndTriedElsewhere) {
+  time_limit_ = std::chrono::milliseconds(300);
+  restart(false);
+  const auto outcome = run(script("sleep 1000"));
+  EXPECT_EQ(outcome.outcome_class, OutcomeClass::kInfrastructure);
+  EXPECT_NE(outcome.reason.find("--time-limit"), std::string::npos) << outcome.reason;
+}
+
+TEST_F(GivingWay, WhatIsQuickEnoughIsNot) {
+  time_limit_ = std::chrono::seconds(60);
+  restart(false);
+  EXPECT_EQ(run(compile({"gcc", "-c", "a.c", "-o", "a.o"})).outcome_class, OutcomeClass::kSucceeded);
+}
+
+}  // namespace
+}  // namespace extfarm
