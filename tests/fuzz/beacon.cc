@@ -13,7 +13,7 @@ namespace {
 
 bool are_equal(const extfarm::Beacon& a, const extfarm::Beacon& b) {
   return a.protocol_version == b.protocol_version && a.name == b.name && a.endpoint == b.endpoint &&
-         a.public_key == b.public_key && a.host == b.host && a.slots == b.slots && a.epoch == b.epoch;
+         a.public_key == b.public_key && a.host == b.host && a.slots == b.slots && a.epoch == b.epoch && a.label == b.label;
 }
 
 }  // namespace
