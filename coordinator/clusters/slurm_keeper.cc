@@ -19,13 +19,15 @@ using staffing::JobState;
 constexpr Duration kOfferEvery = std::chrono::seconds(5);
 constexpr std::chrono::hours kLogsAreOldAfter{24 * 7};
 
-std::string last_line_of(const std::string& path) {
+// Of a log, in one line.
+std::string last_words_of(const std::string& path) {
   std::ifstream file(path);
-  std::string last;
+  std::string last, before;
   for (std::string line; std::getline(file, line);) {
-    if (!line.empty()) last = line;
+    if (!line.empty()) before = std::exchange(last, line);
   }
-  return last.empty() ? "nothing" : last;
+  if (last.empty()) return "it said nothing";
+  return before.empty() ? last : before + " " + last;
 }
 
 // Slurm, or its administrators, set a bound that fewer workers may keep to.
@@ -148,7 +150,7 @@ void SlurmKeeper::end_of(Timestamp now, const SlurmJob& job) {
     return;
   }
   if (!was_there) staffing_.failed_to_start(now);
-  say_once(fmt::format("a worker {} ({}): {}", was_there ? "failed" : "could not start", "job " + job.id + ", " + log, last_line_of(log)));
+  say_once(fmt::format("a worker {} ({}): {}", was_there ? "failed" : "could not start", "job " + job.id + ", " + log, last_words_of(log)));
 }
 
 void SlurmKeeper::say_hindrances() {
@@ -189,7 +191,7 @@ void SlurmKeeper::ask(Timestamp now, const staffing::Decision& decision, const s
     count = std::min({count, left, slurm_.most_in_array()});
     const auto job = slurm_.submit(settings_.job, count);
     if (job) {
-      say_(fmt::format("asked Slurm for {} (job {}); builds have {:.0f} core-seconds of work", workers_text(count), *job, queued));
+      say_(fmt::format("asked Slurm for {} (job {}); builds have {:.{}f} core-seconds of work", workers_text(count), *job, queued, queued < 10 ? 1 : 0));
       left -= count;
       continue;
     }

@@ -118,7 +118,7 @@ void add_slurm_options(CLI::App& slurm, SlurmWorkersOptions& options) {
   slurm.add_option("--rendezvous", job.rendezvous, "Folder where workers announce themselves")->capture_default_str();
   slurm.add_option("--key-folder", job.key_folder, "Folder of worker.key and authorized_keys")->capture_default_str();
   slurm.add_option("--log-folder", job.log_folder, "Where workers' logs lie while they run, and those of failed ones after it; default: slurm in the key folder");
-  slurm.add_option("--horizon", options.horizon_seconds, "Ask for a slot when there are so many seconds of work for it")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+  slurm.add_option("--horizon", options.horizon_seconds, "Ask for a slot when there are so many seconds of work for it")->check(CLI::Range(0.001, 86400.0))->capture_default_str();
   slurm.add_option("--idle", options.idle_seconds, "Give a worker back that nobody has needed for so many seconds")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
   slurm.add_option("--look", options.look_seconds, "Seconds between looks at Slurm's queue")->check(CLI::Range(0.2, 3600.0))->capture_default_str();
   slurm.add_flag("-q,--quiet", options.quiet, "Say only why nothing can be done");
