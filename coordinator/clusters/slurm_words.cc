@@ -8,6 +8,7 @@
 namespace extfarm::clusters {
 namespace {
 
+constexpr std::int64_t kLongestSeconds = 1'000'000'000;  // more is no limit, and fits no clock
 constexpr Duration kDrainLead = std::chrono::seconds(60);  // what --signal says
 
 template <class T>
@@ -48,6 +49,7 @@ std::optional<Duration> time_in(std::string_view text) {
     const auto part = number_in<std::uint32_t>(text.substr(0, colon));
     if (!part) return std::nullopt;
     rest = rest * 60 + *part + (is_first && dash != std::string_view::npos ? total : 0);
+    if (rest > kLongestSeconds) return std::nullopt;
     if (colon == text.size()) return std::chrono::seconds(rest);
     text.remove_prefix(colon + 1);
   }

@@ -1,5 +1,5 @@
 // How Slurm is spoken to: words for its commands, and what these print.  Knows
-// no process.  Written for Slurm 20.11 and later, tried with 22.05.
+// no process.  Tried with Slurm 22.05.
 #pragma once
 
 #include <cstdint>

@@ -148,7 +148,9 @@ int keep_slurm_workers(SlurmWorkersOptions options) {
   if (failed) return refuse(kExitConfiguration, "cannot make " + job.log_folder + ": " + failed.message() + "; name another with --log-folder");
 
   const auto say = [&](const std::string& message) {
-    if (!options.quiet) std::fprintf(stderr, "extfarm: %s\n", message.c_str());
+    // A build draws its progress on the line where the cursor is.
+    const char* line_start = ::isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "";
+    if (!options.quiet) std::fprintf(stderr, "%sextfarm: %s\n", line_start, message.c_str());
   };
   clusters::SlurmKeeperSettings settings;
   settings.job = job;
@@ -158,6 +160,7 @@ int keep_slurm_workers(SlurmWorkersOptions options) {
   settings.policy.slots_per_worker = job.slots;
   settings.policy.horizon = from_seconds(options.horizon_seconds);
   settings.policy.idle_patience = from_seconds(options.idle_seconds);
+  settings.job.idle_exit = std::max<Duration>(settings.job.idle_exit, 2 * settings.policy.idle_patience);
   settings.policy.waiting_patience = std::min(settings.policy.waiting_patience, settings.policy.idle_patience);
   settings.look_every = from_seconds(options.look_seconds);
 

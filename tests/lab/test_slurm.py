@@ -16,9 +16,10 @@ from slurm_cluster import SlurmCluster
 
 NODES = ("w1", "w2", "w3")
 PROJECT = SHARED + "/project"
-# While the file is there a compile of held*.c does not begin.
+# While the file of a host is there a compile of held*.c does not begin on it.
 GATED_COMPILER = f"""#!/bin/sh
-case "$*" in *"-c held"*) while [ -e {SHARED}/gate ]; do sleep 0.05; done ;; esac
+gate={SHARED}/gate.$(uname -n)
+case "$*" in *"-c held"*) while [ -e $gate ]; do sleep 0.05; done ;; esac
 exec /usr/bin/gcc "$@"
 """
 COMPILER = SHARED + "/tools/gcc"
@@ -73,16 +74,18 @@ class Slurm(unittest.TestCase):
         return self.head.start(program("extfarm"), "workers", "slurm", *words, cwd=PROJECT, SLURM_CONF=self.slurm.config)
 
     def build_words(self, *options):
-        return (program("extfarm"), "build", "--manifest", "graph.json", "--local", "1", "--no-store", "--force", *options)
+        return (program("extfarm"), "build", "--manifest", "graph.json", "--local", "2", "--no-store", "--force", *options)
 
     def begin_build(self):
         return self.head.start(*self.build_words(), cwd=PROJECT)
 
     def close_gate(self):
-        self.write("gate", "")
+        for host in ("head", *NODES):
+            self.write("gate." + host, "")
 
-    def open_gate(self):
-        os.remove(self.lab.path("gate"))
+    def open_gate(self, *hosts):
+        for host in hosts or ("head", *NODES):
+            os.remove(self.lab.path("gate." + host))
 
     def held_on(self, node):
         """How many compiles wait there at the gate."""
@@ -110,7 +113,7 @@ class Slurm(unittest.TestCase):
             self.assertNotIn("extfarm-worker", [name for _, name in descendants(self.lab[node].pid)])
 
     def test_workers_come_with_the_work_and_go_with_it(self):
-        self.lay_out(7)
+        self.lay_out(8)
         self.keeper = self.keep("--max", "3", *QUICK)
         self.close_gate()
         build = self.begin_build()
@@ -118,8 +121,12 @@ class Slurm(unittest.TestCase):
         self.assertEqual(len(self.slurm.running()), 3)
         status = self.head.run(program("extfarm"), "status").stdout
         self.assertRegex(status, r"w1 +tcp://w1:\d+ +2 slots +\S+  slurm:extfarm-root-[0-9a-f]{8}:\d+_\d\.0\n")
-        # One that is idle is given back while others have compiles: they are never killed.
-        self.open_gate()
+        # With the rest this host could go on alone: who is idle is given back, who is not stays.
+        (busy,) = self.slurm.running("w3")
+        self.open_gate("head", "w1", "w2")
+        wait_until(lambda: self.slurm.running() == [busy], f"the end of the idle ones: {self.keeper.output()}")
+        self.assertNotIn("draining", self.log_of(busy))
+        self.open_gate("w3")
         told = self.finish(build)
         self.assertEqual((told["actions"]["retried"], {w["host"] for w in told["workers"]}), (0, {"head", *NODES}))
         wait_until(lambda: not self.slurm.jobs() and not self.beacons(), f"the end of idle workers: {self.keeper.output()}", 30)
@@ -156,7 +163,7 @@ class Slurm(unittest.TestCase):
         self.assert_nothing_is_left()
 
         # Killed while its workers run: the next one finds them.
-        self.lay_out(7)
+        self.lay_out(8)
         self.close_gate()
         self.keeper = self.keep("--max", "3", *QUICK)
         build = self.begin_build()
@@ -176,7 +183,7 @@ class Slurm(unittest.TestCase):
         self.assert_nothing_is_left()
 
     def test_what_slurm_refuses_and_who_cannot_start_is_said_once(self):
-        self.lay_out(3)
+        self.lay_out(4)
         for options, words in ((("--partition", "short", "--time", "2:00:00"), r"sbatch says: .*time limit.*; going on without more"),
                                (("--worker-option=--nonsense",), r"a worker could not start \(job \d+_0, (\S+)\): .*--nonsense")):
             self.keeper = self.keep("--max", "1", *QUICK, *options)
@@ -199,7 +206,7 @@ class Slurm(unittest.TestCase):
             return json.load(file)["sequence"]
 
     def test_preempted_requeued_and_killed(self):
-        self.lay_out(7)
+        self.lay_out(8)
         # Slurm lets a requeued job wait for a while; there is room for another in its place.
         self.keeper = self.keep("--max", "5", *QUICK)
 
