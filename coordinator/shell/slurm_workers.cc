@@ -14,7 +14,7 @@
 namespace extfarm {
 namespace {
 
-constexpr Duration kTurnEvery = std::chrono::seconds(1);
+constexpr Duration kTurnEvery = std::chrono::seconds(1);  // or as often as Slurm is asked
 constexpr Duration kPatienceAtEnd = std::chrono::seconds(60);  // for workers that have compiles to end
 
 // The build that workers are kept for, or nothing.
@@ -60,13 +60,14 @@ void wait_for(const KeptFor& build, const EndSignals& signals, Duration longest)
 }
 
 // Until the build has ended, or somebody asks for the end.
-void keep(clusters::SlurmKeeper& keeper, TreeLock& lock, KeptFor& build, EndSignals& signals, const Clock& clock) {
+void keep(clusters::SlurmKeeper& keeper, TreeLock& lock, KeptFor& build, EndSignals& signals, const Clock& clock,
+          Duration turn_every) {
   const bool is_for_one_build = build.is_running();
   Timestamp next;
   for (bool is_over = false; !is_over;) {
     if (clock.now() >= next) {
       keeper.turn(clock.now());
-      next = clock.now() + kTurnEvery;
+      next = clock.now() + turn_every;
     }
     lock.touch();
     wait_for(build, signals, std::max<Duration>(next - clock.now(), std::chrono::milliseconds(1)));
@@ -170,7 +171,7 @@ int keep_slurm_workers(SlurmWorkersOptions options) {
   keeper.turn(clock.now());  // finds those of an earlier call, and offers, before the build begins
   KeptFor build;
   const auto started = build.start(options);
-  if (started) keep(keeper, **lock, build, signals, clock);
+  if (started) keep(keeper, **lock, build, signals, clock, std::min(kTurnEvery, settings.look_every));
   leave(keeper, **lock, build, signals, clock, say);
   lock->reset();
   board->close();
