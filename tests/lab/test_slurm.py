@@ -153,8 +153,11 @@ class Slurm(unittest.TestCase):
         # A make that follows the farm counts on workers that are still to come: else it would never show that it needs them.
         self.lay_out(7)
         self.close_gate()
+        self.slurm.run("scontrol", "update", "nodename=ALL", "state=drain", "reason=test")
         self.keeper = self.keep("--max", "3", *QUICK, "--", program("extfarm"), "run", "--jobs", "auto", "--local", "1", "--no-store",
                                 "--", "make", f"CC={program('extfarm-cc')} {COMPILER}")
+        wait_until(lambda: self.width() == 7, f"seven steps under way: {self.keeper.output()}")
+        self.slurm.run("scontrol", "update", "nodename=ALL", "state=resume")
         self.wait_for_held(self.keeper, *NODES)
         self.open_gate()
         self.assertEqual(self.keeper.wait(60), 0, self.keeper.output())
@@ -181,6 +184,13 @@ class Slurm(unittest.TestCase):
         self.assertEqual(self.keeper.wait(30), 0, self.keeper.output())
         self.assertNotIn("asked", self.keeper.output())
         self.assert_nothing_is_left()
+
+    def width(self):
+        """How many steps of a build run or could run."""
+        for path in glob.glob(self.lab.path("home", ".extfarm", "workers", "demand", "*.json")):
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)["width"]
+        return None
 
     def test_what_slurm_refuses_and_who_cannot_start_is_said_once(self):
         self.lay_out(4)
