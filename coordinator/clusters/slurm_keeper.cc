@@ -99,11 +99,12 @@ bool SlurmKeeper::look(Timestamp now) {
   // Before the queue: whoever has announced itself by now is in it, unless its job has ended.
   const auto beacons = read_beacons(settings_.job.rendezvous).beacons;
   auto queue = slurm_.queue(settings_.job.job_name, settings_.user);
+  answers_ = queue.has_value();
   if (!queue) {
     say_once(queue.error().message + "; workers stay as they are until it answers");
     return false;
   }
-  jobs_.clear();
+  const auto known = std::exchange(jobs_, {});
   std::copy_if(queue->begin(), queue->end(), std::back_inserter(jobs_), [](const auto& job) { return meaning_of(job).has_value(); });
   if (is_first && !jobs_.empty()) say_(fmt::format("found {} of an earlier call in Slurm's queue", workers_text(jobs_.size())));
   clear_beacons(beacons);
@@ -111,7 +112,7 @@ bool SlurmKeeper::look(Timestamp now) {
     for (const auto& job : *queue) ended_.insert(job.life());
     for (const auto& job : jobs_) ended_.erase(job.life());
   }
-  read_ends(now, *queue);
+  read_ends(now, known, *queue);
   say_hindrances();
   return true;
 }
@@ -132,7 +133,13 @@ void SlurmKeeper::clear_beacons(const std::vector<Beacon>& beacons) {
   }
 }
 
-void SlurmKeeper::read_ends(Timestamp now, const std::vector<SlurmJob>& queue) {
+void SlurmKeeper::read_ends(Timestamp now, const std::vector<SlurmJob>& known, const std::vector<SlurmJob>& queue) {
+  for (const auto& job : known) {  // Slurm forgets those that ended after a while, and may lose some when it dies
+    if (std::any_of(queue.begin(), queue.end(), [&](const auto& one) { return one.id == job.id; })) continue;
+    ::unlink(log_of(job.id).c_str());
+    announced_.erase(job.life());
+    drained_.erase(job.life());
+  }
   std::set<std::string> ended;
   for (const auto& job : queue) {
     if (meaning_of(job)) continue;

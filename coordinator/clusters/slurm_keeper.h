@@ -35,12 +35,14 @@ class SlurmKeeper {
   // Takes back what has not started and drains what runs; nothing more is asked for.
   // True when nothing of it is left; call it again otherwise.
   bool give_back(Timestamp now);
+  // Whether Slurm did when it was last asked.
+  bool answers() const { return answers_; }
   // Those that were there at the last look, "12_3 RUNNING".
   std::vector<std::string> remaining() const;
 
  private:
   bool look(Timestamp now);
-  void read_ends(Timestamp now, const std::vector<SlurmJob>&);
+  void read_ends(Timestamp now, const std::vector<SlurmJob>& known, const std::vector<SlurmJob>& queue);
   void end_of(Timestamp now, const SlurmJob&);
   void clear_beacons(const std::vector<Beacon>&);
   void say_hindrances();
@@ -63,6 +65,7 @@ class SlurmKeeper {
   std::set<std::string> said_;
   std::optional<Timestamp> last_look_, last_offer_;
   std::uint64_t offered_slots_ = 0;
+  bool answers_ = true;
 };
 
 }  // namespace extfarm::clusters

@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kTurnEvery = std::chrono::seconds(1);  // or as often as Slurm is asked
 constexpr Duration kPatienceAtEnd = std::chrono::seconds(60);  // for workers that have compiles to end
+constexpr Duration kPatienceWithSlurm = std::chrono::seconds(10);  // at the end, when it does not answer
 
 // The build that workers are kept for, or nothing.
 class KeptFor {
@@ -83,18 +84,22 @@ void keep(clusters::SlurmKeeper& keeper, TreeLock& lock, KeptFor& build, EndSign
 // Takes leave of the workers; a further signal leaves at once.  Those that are left end by themselves.
 void leave(clusters::SlurmKeeper& keeper, TreeLock& lock, const KeptFor& build, EndSignals& signals, const Clock& clock,
            const std::function<void(const std::string&)>& say) {
-  const auto give_up_at = clock.now() + kPatienceAtEnd;
+  const auto began = clock.now();
   bool is_done = keeper.give_back(clock.now());
-  while (!is_done && clock.now() < give_up_at) {
+  while (!is_done && clock.now() - began < (keeper.answers() ? kPatienceAtEnd : kPatienceWithSlurm)) {
     wait_for(build, signals, std::chrono::milliseconds(200));
     if (signals.take()) break;
     lock.touch();
     is_done = keeper.give_back(clock.now());
   }
   if (is_done) return;
+  if (!keeper.answers()) {
+    return say("Slurm does not answer, so workers that it may have are left to themselves: they end when no build is "
+               "there. Call this again, or scancel, once it does");
+  }
   std::string left;
   for (const auto& job : keeper.remaining()) left += (left.empty() ? "" : ", ") + job;
-  say("these jobs are still in Slurm: " + (left.empty() ? "not known, it does not answer" : left) +
+  say("these jobs are still in Slurm: " + left +
       "; they end with their compiles. squeue --me lists them, scancel ends one at once");
 }
 
