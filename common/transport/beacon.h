@@ -18,7 +18,7 @@ struct Beacon {
   std::string host;
   std::uint32_t slots = 0;
   std::uint64_t epoch = 0;
-  std::string label;  // who started it and as what, such as a batch system's job; may be empty
+  std::string label = {};  // who started it and as what, such as a batch system's job; may be empty
 };
 
 Result<void> write_beacon(const std::string& folder, const Beacon&);

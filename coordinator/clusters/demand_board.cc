@@ -10,6 +10,7 @@ namespace extfarm::clusters {
 namespace {
 
 constexpr Duration kPutEvery = std::chrono::seconds(1);
+constexpr std::uint64_t kLargestNoteBytes = 4 << 20;  // of ten thousand workers it has one
 constexpr const char* kSuffix = ".json";
 constexpr const char* kOffer = "/offer";
 
@@ -75,6 +76,8 @@ std::vector<DemandNote> DemandBoard::read(Timestamp now) {
   for (const auto& name : filesystem_->list(folder_).value_or(std::vector<std::string>{})) {
     if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;
     const auto path = folder_ + "/" + name;
+    const auto stamp = filesystem_->stat(path);
+    if (!stamp || !stamp->is_regular || stamp->size_bytes > kLargestNoteBytes) continue;
     const auto text = filesystem_->read(path);
     if (!text) continue;  // its build has just ended
     auto note = read_demand_note(*text);

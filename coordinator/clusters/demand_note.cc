@@ -1,6 +1,6 @@
 #include "coordinator/clusters/demand_note.h"
 
-#include <cmath>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 

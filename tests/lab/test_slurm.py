@@ -234,13 +234,17 @@ class Slurm(unittest.TestCase):
             self.slurm.run("scontrol", "requeue", self.slurm.running(node)[0])
 
         def killed(node):
+            # Its slurmd first: Slurm requeues the job while the worker lives and its compiles run.  By itself
+            # Slurm would find out after half a minute.
+            self.slurm.daemons[node].signal(signal.SIGKILL)
+            self.slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=killed")
+            wait_until(lambda: not self.slurm.running(node), f"Slurm to notice: {self.slurm.jobs()}")
+            self.assertEqual(self.held_on(node), 2)
             self.lab[node].switch_off()
 
         build_through(preempted, "w1")
         build_through(requeued, "w2")
         build_through(killed, "w3")
-        # What Slurm finds out by itself after a while.
-        self.slurm.run("scontrol", "update", "nodename=w3", "state=down", "reason=no power")
         self.keeper.signal(signal.SIGTERM)
         self.assertEqual(self.keeper.wait(30), 0, self.keeper.output())
         self.assert_nothing_is_left()
