@@ -45,6 +45,7 @@ Beacon beacon_from(const json& object) {
     beacon.offered_slots = whole_number<std::uint32_t>(object.at("offered_slots"));
     beacon.offer_reason = object.at("offer_reason").get<std::string>();
   }
+  if (object.contains("label")) beacon.label = word_from(object, "label");
   return beacon;
 }
 
@@ -53,15 +54,16 @@ Beacon beacon_from(const json& object) {
 Result<void> write_beacon(const std::string& folder, const Beacon& beacon) {
   std::error_code failed;
   fs::create_directories(folder, failed);
-  const json object{{"protocol_version", beacon.protocol_version},
-                    {"name", beacon.name},
-                    {"endpoint", beacon.endpoint},
-                    {"public_key", beacon.public_key},
-                    {"host", beacon.host},
-                    {"slots", beacon.slots},
-                    {"offered_slots", beacon.offered_slots},
-                    {"offer_reason", beacon.offer_reason},
-                    {"epoch", beacon.epoch}};
+  json object{{"protocol_version", beacon.protocol_version},
+              {"name", beacon.name},
+              {"endpoint", beacon.endpoint},
+              {"public_key", beacon.public_key},
+              {"host", beacon.host},
+              {"slots", beacon.slots},
+              {"offered_slots", beacon.offered_slots},
+              {"offer_reason", beacon.offer_reason},
+              {"epoch", beacon.epoch}};
+  if (!beacon.label.empty()) object["label"] = beacon.label;
   const std::string path = folder + "/" + beacon.name + ".json", temporary = folder + "/." + beacon.name;
   std::ofstream file(temporary);
   file << object.dump(2, ' ', false, json::error_handler_t::replace) << "\n";

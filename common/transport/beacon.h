@@ -20,6 +20,7 @@ struct Beacon {
   std::uint64_t epoch = 0;
   std::uint32_t offered_slots = 0;  // of its slots, now
   std::string offer_reason = {};    // why not all; empty: all
+  std::string label = {};  // who started it and as what, such as a batch system's job; may be empty
 };
 
 Result<void> write_beacon(const std::string& folder, const Beacon&);

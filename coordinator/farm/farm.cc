@@ -107,7 +107,7 @@ void Farm::answer_jobs() {
   for (const auto& asked : std::exchange(jobs_wanted_, {})) parts_.door.tell_jobs(asked.connection, asked.id, jobs());
 }
 
-std::size_t Farm::jobs() const { return std::min(most_jobs_, scheduler_.usable_slots() + local_step_count_); }
+std::size_t Farm::jobs() const { return std::min(most_jobs_, usable_slots() + local_step_count_); }
 
 void Farm::limit_own_worker(std::uint32_t slots) {
   if (std::exchange(own_worker_limit_, slots) == slots) return;

@@ -77,7 +77,10 @@ class Farm {
   std::size_t not_yet_running() const;
   // Of this host's own worker, at least 1: only so many slots are used from now on.
   void limit_own_worker(std::uint32_t slots);
-  std::size_t usable_slots() const { return scheduler_.usable_slots(); }
+  // With those that somebody can add when there is work for them.
+  std::size_t usable_slots() const { return scheduler_.usable_slots() + offered_slots_; }
+  void expect_slots(std::size_t offered) { offered_slots_ = offered; }
+  scheduling::Scheduler::Demand demand() const { return scheduler_.demand(); }
   // Reads all that has arrived and carries out what follows from it.
   void turn();
   // How long a wait may last before turn() must run again.
@@ -167,7 +170,7 @@ class Farm {
   std::map<std::string, std::uint64_t> last_of_group_;
   FirstAnswers first_answers_;
   LocalSteps local_steps_;
-  std::size_t local_step_count_ = 1, most_jobs_ = 0;
+  std::size_t local_step_count_ = 1, most_jobs_ = 0, offered_slots_ = 0;
   std::uint32_t own_worker_limit_ = UINT32_MAX;
   std::vector<front_door::JobsWanted> jobs_wanted_;  // until the workers have answered
   std::vector<ActionId> held_dirty_;  // judged; the scheduler hears of it when a worker has spoken

@@ -25,6 +25,22 @@ std::size_t Scheduler::usable_slots() const {
   return total;
 }
 
+Scheduler::Demand Scheduler::demand() const {
+  Demand out;
+  for (const auto& action : state_->actions) {
+    const auto phase = action.phase;
+    if (phase == Phase::kWaiting || phase == Phase::kReady || phase == Phase::kRunning)
+      out.queued_seconds += state_->predict(action);
+  }
+  out.submitted_seconds = state_->submitted_seconds;
+  out.width = state_->ready.size() + state_->counts.running;
+  for (const auto& [id, worker] : state_->fleet.workers()) {
+    if (worker.takes_actions() || !worker.live.empty())
+      out.workers.push_back({id, worker.takes_actions() ? worker.slots : 0, worker.live.size()});
+  }
+  return out;
+}
+
 Scheduler::Counts Scheduler::counts() const { return state_->counts; }
 
 std::vector<std::pair<WorkerId, double>> Scheduler::learned_speeds() const {
@@ -110,6 +126,7 @@ void Scheduler::State::on(const FreshnessChecked& e) {
     answer(e.action, Answer::kFresh, {}, "its outputs are up to date");
   } else {
     set_phase(e.action, *action, Phase::kReady);
+    submitted_seconds += predict(*action);
   }
 }
 

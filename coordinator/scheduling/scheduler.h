@@ -62,6 +62,19 @@ class Scheduler {
                   quarantined = 0;  // workers, each time
   };
   Counts counts() const;
+  // What there is to do and who can: asked once in a while, it looks at every action.
+  struct Demand {
+    double queued_seconds = 0;     // predicted, of what is known to run and of what waits for it
+    double submitted_seconds = 0;  // predicted, of all that has had to run so far
+    std::size_t width = 0;         // actions that run or could run now
+    struct Supply {
+      WorkerId worker;
+      std::uint32_t slots = 0;  // that this coordinator may use there
+      std::size_t leases = 0;
+    };
+    std::vector<Supply> workers;  // that take actions now, or still hold any
+  };
+  Demand demand() const;
   // Of the workers that take actions now: how many this coordinator may run there.
   std::size_t usable_slots() const;
   // What was learned of each worker that finished anything; the fleet's mean is about 1.

@@ -208,6 +208,7 @@ struct Scheduler::State {
   Duration memory_clock{0};                                // runs while memory alone keeps slots idle
   std::optional<Timestamp> memory_clock_from;
   std::uint64_t sent_count = 0;
+  double submitted_seconds = 0;  // predicted, of what was found to be out of date
   Counts counts;
 };
 

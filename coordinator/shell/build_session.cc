@@ -1,9 +1,7 @@
 #include "coordinator/shell/build_session.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,15 +12,6 @@
 
 namespace extfarm {
 namespace {
-
-
-int block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 double cpu_seconds() {
   rusage usage{};
@@ -42,14 +31,12 @@ int refuse(int code, const std::string& message) {
 
 BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, reporting::BuildLog& log, const Clock& clock)
     : tree_(tree), terminal_(terminal), log_(log), clock_(clock), socket_(tree.runtime.path() + "/door") {
-  signals_ = block_signals();
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
 }
 
 BuildSession::~BuildSession() {
   worker_.stop();
   ::close(epoll_);
-  ::close(signals_);
 }
 
 tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(const RunOptions& options,
@@ -79,6 +66,11 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
       DirectorySettings{local_rendezvous, options.rendezvous, options.workers, worker_key->public_key, user_name(),
                         host_name(), epoch},
       *s.channel_);
+  if (options.workers.empty()) {
+    s.demand_ = std::make_unique<clusters::DemandPost>(
+        options.rendezvous, host_name() + "-" + std::to_string(::getpid()) + "-" + std::to_string(epoch % 100000),
+        tree.filesystem);
+  }
   if (options.local_slots > 0) {
     if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder, tree.state + "/tools");
         !started)
@@ -94,7 +86,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   s.farm_->declare_tools(options.farm_tools);
   s.farm_->allow_local_steps(local_steps(options));
   if (s.worker_.id()) s.farm_->expect_own_worker();
-  for (int fd : {s.signals_, s.runner_.fd(), s.door_->fd()}) {
+  for (int fd : {s.signals_.fd(), s.runner_.fd(), s.door_->fd()}) {
     epoll_event event{};
     event.events = EPOLLIN;
     ::epoll_ctl(s.epoll_, EPOLL_CTL_ADD, fd, &event);
@@ -125,14 +117,14 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   Duration wait = farm_->time_to_wait();
   if (const auto deadline = runner_.next_deadline_in()) wait = std::min(wait, *deadline);
   channel_->wait(epoll_, std::max(wait, Duration{0}));
-  signalfd_siginfo info{};
-  while (::read(signals_, &info, sizeof info) == sizeof info) {
+  while (const auto signal = signals_.take()) {
     is_interrupted_ = true;
-    on_signal(static_cast<int>(info.ssi_signo));
+    on_signal(*signal);
     farm_->cancel_all();
   }
   tree_.lock->touch();
   farm_->turn();
+  say_demand();
   for (const auto& exit : runner_.take_exits()) {
     if (!worker_.id() || exit.id != *worker_.id()) {
       on_exit(exit);
@@ -142,6 +134,24 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
     }
   }
   terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
+}
+
+// To whoever keeps workers for those who need them.
+void BuildSession::say_demand() {
+  if (!demand_) return;
+  const bool is_due = demand_->is_due(clock_.now());
+  farm_->expect_slots(demand_->offered_slots());
+  if (!is_due) return;
+  const auto demand = farm_->demand();
+  clusters::DemandNote note;
+  note.queued_seconds = demand.queued_seconds;
+  note.submitted_seconds = demand.submitted_seconds;
+  note.width = demand.width;
+  for (const auto& supply : demand.workers) {
+    if (const auto* worker = directory_->find(supply.worker))
+      note.workers.push_back({worker->name, supply.slots, supply.leases});
+  }
+  demand_->put(std::move(note));
 }
 
 void BuildSession::await(int fd) {
@@ -161,6 +171,7 @@ void BuildSession::end() {
   if (log_.exit_code == 0 && log_.wrong_results > 0) log_.exit_code = kExitRetry, log_.status = "failed";
   worker_.ask_to_end();
   farm_.reset();  // the reports need the memory
+  demand_.reset();
   if (is_interrupted_) return;  // who wants the build to end does not wait for the store
   for (const auto& problem : earlier_->finish()) terminal_.warn(problem);
 }

@@ -9,9 +9,11 @@
 
 #include "common/system/clock.h"
 #include "common/transport/channel.h"
+#include "coordinator/clusters/demand_board.h"
 #include "coordinator/farm/farm.h"
 #include "coordinator/shell/build_tree.h"
 #include "coordinator/shell/embedded_worker.h"
+#include "coordinator/shell/end_signals.h"
 #include "coordinator/shell/options.h"
 #include "coordinator/shell/terminal.h"
 
@@ -52,6 +54,7 @@ class BuildSession {
  private:
   BuildSession(BuildTree& tree, Terminal& terminal, reporting::BuildLog& log, const Clock& clock);
   void open_store(const RunOptions&);
+  void say_demand();
   BuildTree& tree_;
   Terminal& terminal_;
   reporting::BuildLog& log_;
@@ -63,9 +66,11 @@ class BuildSession {
   ProcessRunner runner_;
   EmbeddedWorker worker_{runner_};
   std::unique_ptr<EarlierResults> earlier_;
+  std::unique_ptr<clusters::DemandPost> demand_;  // null: workers that come are not for this build
   std::unique_ptr<Farm> farm_;
   bool is_interrupted_ = false;
-  int signals_ = -1, epoll_ = -1, awaited_ = -1;
+  EndSignals signals_;
+  int epoll_ = -1, awaited_ = -1;
 };
 
 // last-build.json always; trace.json and report.html when something ran, so that

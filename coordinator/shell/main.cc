@@ -16,6 +16,7 @@
 #include "coordinator/shell/explain.h"
 #include "coordinator/shell/graph_build.h"
 #include "coordinator/shell/run_build.h"
+#include "coordinator/shell/slurm_workers.h"
 #include "coordinator/shell/verify.h"
 
 namespace {
@@ -64,8 +65,8 @@ int show_workers(const std::string& rendezvous) {
   const auto reading = read_beacons(rendezvous);
   for (const auto& complaint : reading.complaints) std::fprintf(stderr, "extfarm: %s\n", complaint.c_str());
   for (const auto& beacon : reading.beacons) {
-    std::printf("%-20s %-28s %3u slots  %s\n", beacon.host.c_str(), beacon.endpoint.c_str(), beacon.slots,
-                beacon.name.c_str());
+    std::printf("%-20s %-28s %3u slots  %s%s%s\n", beacon.host.c_str(), beacon.endpoint.c_str(), beacon.slots,
+                beacon.name.c_str(), beacon.label.empty() ? "" : "  ", beacon.label.c_str());
     if (!beacon.offer_reason.empty())
       std::printf("%-20s %u of %u slots: %s\n", "", beacon.offered_slots, beacon.slots, beacon.offer_reason.c_str());
   }
@@ -170,6 +171,12 @@ int main(int argc, char** argv) {
   check->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")->capture_default_str();
   check->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
   check->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
+  SlurmWorkersOptions slurm_options;
+  slurm_options.job.rendezvous = options.rendezvous;
+  slurm_options.job.key_folder = options.key_folder;
+  auto* kept = app.add_subcommand("workers", "Keep workers on a cluster while builds have work for them");
+  kept->require_subcommand(1);
+  add_slurm_options(*kept->add_subcommand("slurm", "Keep them as jobs in Slurm, as many as there is work for"), slurm_options);
   std::vector<std::string> targets;
   auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now; without a "
                                                 "target, which commands ran locally, and why");
@@ -181,6 +188,7 @@ int main(int argc, char** argv) {
   }
   if (keys->parsed()) return show_keys(options.key_folder);
   if (status->parsed()) return show_workers(options.rendezvous);
+  if (kept->parsed()) return keep_slurm_workers(slurm_options);
   if (check->parsed()) {
     split_words(workers, options.workers);
     doctor_options.run = options;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -181,17 +182,31 @@ void TreeLock::name_command(int pid) {
   ::close(fd);
 }
 
+// False, with errno, when it could not be made.
+bool TreeLock::make_file() {
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return false;
+  write_text(fd, text_of_lock(std::nullopt));
+  ::close(fd);
+  is_ours_ = true;
+  touched_ns_ = realtime_ns();
+  return true;
+}
+
+Result<std::unique_ptr<TreeLock>> TreeLock::try_take(const std::string& folder) {
+  std::unique_ptr<TreeLock> lock(new TreeLock(folder + "/lock"));
+  for (int tries = 0; tries < 2; ++tries) {
+    if (lock->make_file()) return lock;
+    if (errno != EEXIST)
+      return failure(ErrorCode::kIo, "cannot write " + lock->path_ + ": " + std::strerror(errno));
+    if (!is_dead(lock->path_) || !clear_dead(lock->path_)) break;
+  }
+  return failure(ErrorCode::kUnavailable, holder_of(lock->path_).name);
+}
+
 void TreeLock::take_on_network(const std::function<void(const std::string&)>& say) {
   for (bool has_said = false;;) {
-    const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd >= 0) {
-      write_text(fd, text_of_lock(std::nullopt));
-      ::close(fd);
-      is_ours_ = true;
-      touched_ns_ = realtime_ns();
-      return;
-    }
-    if (errno != EEXIST) return;
+    if (make_file() || errno != EEXIST) return;
     if (is_dead(path_)) {
       wait_for_orphan(path_, say);
       if (!clear_dead(path_)) ::usleep(200'000);

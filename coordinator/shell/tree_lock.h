@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+
+#include "common/base/result.h"
 
 namespace extfarm {
 
@@ -13,6 +16,9 @@ class TreeLock {
   // A folder that cannot be written is not held, and neither is a lock that
   // the filesystem does not offer: then nothing is remembered there anyway.
   TreeLock(const std::string& folder, const std::function<void(const std::string&)>& say);
+  // By the file alone, and without waiting: whoever else wants the folder is to be told who has it.
+  // Its holder is to touch it.  Errors: kUnavailable, with the holder; kIo, where nothing can be written.
+  static Result<std::unique_ptr<TreeLock>> try_take(const std::string& folder);
   ~TreeLock();
   TreeLock(const TreeLock&) = delete;
   TreeLock& operator=(const TreeLock&) = delete;
@@ -23,6 +29,8 @@ class TreeLock {
   void touch();
 
  private:
+  explicit TreeLock(const std::string& path) : path_(path) {}
+  bool make_file();
   void take_here(const std::function<void(const std::string&)>& say);
   void take_on_network(const std::function<void(const std::string&)>& say);
   void write_text(int fd, const std::string& text);

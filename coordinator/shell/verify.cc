@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include "common/process/process_runner.h"
 #include "common/process/process_tree.h"
 #include "coordinator/shell/build_session.h"
+#include "coordinator/shell/end_signals.h"
 #include "coordinator/shell/run_build.h"
 #include "coordinator/shell/verify_scratch.h"
 #include "coordinator/verification/findings.h"
@@ -55,33 +55,9 @@ std::vector<std::pair<std::string, std::string>> environment_without_farm() {
 
 double seconds_since(Timestamp began) { return seconds(MonotonicClock().now() - began); }
 
-// The signals that end a verification, read as bytes while a build runs.
-class Signals {
- public:
-  Signals() {
-    sigemptyset(&set_);
-    for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
-    ::sigprocmask(SIG_BLOCK, &set_, nullptr);
-    fd_ = ::signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  ~Signals() { ::close(fd_); }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-  int fd() const { return fd_; }
-  std::optional<int> take() {
-    signalfd_siginfo info{};
-    return ::read(fd_, &info, sizeof info) == sizeof info ? std::optional<int>(static_cast<int>(info.ssi_signo))
-                                                          : std::nullopt;
-  }
-
- private:
-  sigset_t set_{};
-  int fd_ = -1;
-};
-
 // Runs the command where `places` are.  Its output is the caller's.
 Result<Ended> run_plain(const VerifyOptions& options, const std::vector<std::pair<std::string, std::string>>& places,
-                        Signals& signals) {
+                        EndSignals& signals) {
   const verification::PrivatePlace place(places);
   ProcessRequest request;
   request.program = find_program(options.run.command[0]);
@@ -138,7 +114,7 @@ class Verification {
 
   const VerifyOptions& options_;
   VerifyScratch& scratch_;
-  Signals signals_;
+  EndSignals signals_;
   std::vector<BuiltTree> trees_;
   Ended plain_, farmed_;
   std::vector<Finding> findings_;

@@ -14,7 +14,7 @@ namespace {
 bool are_equal(const extfarm::Beacon& a, const extfarm::Beacon& b) {
   return a.protocol_version == b.protocol_version && a.name == b.name && a.endpoint == b.endpoint &&
          a.public_key == b.public_key && a.host == b.host && a.slots == b.slots && a.epoch == b.epoch &&
-         a.offered_slots == b.offered_slots && a.offer_reason == b.offer_reason;
+         a.offered_slots == b.offered_slots && a.offer_reason == b.offer_reason && a.label == b.label;
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ constexpr Sign kSigns[] = {
     {"Killed signal terminated program", OutcomeClass::kInfrastructure, "the compiler was killed", true},
     {"Terminated signal terminated program", OutcomeClass::kInfrastructure, "the compiler was killed"},
     {"unable to execute command: Killed", OutcomeClass::kInfrastructure, "the compiler was killed", true},
+    {"unable to execute command: Terminated", OutcomeClass::kInfrastructure, "the compiler was killed"},
+    {"terminated with signal 9 [Killed]", OutcomeClass::kInfrastructure, "the linker was killed", true},  // collect2's words
+    {"terminated with signal 15 [Terminated]", OutcomeClass::kInfrastructure, "the linker was killed"},
     {"internal compiler error", OutcomeClass::kInfrastructure, "the compiler crashed (internal compiler error)"},
     {"frontend command failed due to signal", OutcomeClass::kInfrastructure, "the compiler crashed"},
     {"frontend command failed with exit code", OutcomeClass::kInfrastructure, "the compiler crashed"},  // in the driver itself

@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
   beacon.public_key = own->public_key;
   beacon.slots = beacon.offered_slots = settings->slots;
+  beacon.label = settings->label;
 
   int ended = 0;
   {

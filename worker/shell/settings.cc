@@ -39,6 +39,12 @@ std::optional<double> cgroup_processors() {
   return std::nullopt;
 }
 
+// 0 when it is not set, or is no number.
+std::uint64_t whole_variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
+}
+
 }  // namespace
 
 Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_code) {
@@ -61,7 +67,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
       ->capture_default_str();
   app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most;\n"
-                 "auto: what this machine or its cgroup has")
+                 "auto: what this machine, its cgroup or Slurm gives")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
                  "Folder on the shared filesystem where workers announce themselves")
@@ -77,6 +83,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
                  "for each slot, else in /var/tmp");
   app.add_option("--key-folder", settings.key_folder, "Folder of worker.key and authorized_keys")
       ->capture_default_str();
+  app.add_option("--label", settings.label, "Words that the beacon hands on to extfarm status, such as a batch system's job");
   app.add_option("--tools", settings.tools,
                  "File of what drivers answered to an earlier build on this host (.extfarm/tools)");
   app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator");
@@ -138,9 +145,8 @@ std::uint32_t count_slots() {
   cpu_set_t set;
   double count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   if (const auto quota = cgroup_processors()) count = std::min(count, *quota);
-  if (const char* slurm = std::getenv("SLURM_CPUS_ON_NODE")) {
-    if (const int allocated = std::atoi(slurm); allocated > 0) count = std::min<double>(count, allocated);
-  }
+  if (const auto allocated = whole_variable("SLURM_CPUS_ON_NODE"); allocated > 0)
+    count = std::min(count, static_cast<double>(allocated));
   return static_cast<std::uint32_t>(std::max(1.0, count));
 }
 
@@ -151,6 +157,10 @@ std::uint64_t usable_memory_bytes() {
     std::uint64_t limit = 0;
     if (std::ifstream(path) >> limit && limit > 0) bytes = std::min(bytes, limit);
   }
+  // In MiB; 0 is --mem=0, all of the node.
+  const auto allocated = whole_variable("SLURM_MEM_PER_NODE"),
+             for_each = whole_variable("SLURM_MEM_PER_CPU") * whole_variable("SLURM_CPUS_ON_NODE");
+  if (const auto mib = allocated > 0 ? allocated : for_each; mib > 0) bytes = std::min(bytes, mib << 20);
   return bytes;
 }
 

@@ -23,6 +23,7 @@ struct WorkerSettings {
   std::vector<std::string> trusted;
   std::uint32_t slots = 0;  // 0: counted
   std::uint64_t memory_bytes = 0;  // that attempts may use together; 0: what the machine has
+  std::string label;  // handed on in the beacon
   std::string tools;  // file of what another process on this host has learnt of its compilers; empty: none
   bool only_compilers = false;
   bool direct = false;
@@ -42,7 +43,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
 
 // min(processors this process may use, cgroup quota, SLURM_CPUS_ON_NODE), at least 1.
 std::uint32_t count_slots();
-// Total memory of this machine, or the cgroup's limit where that is less.
+// Total memory of this machine; the limit of the cgroup or of the Slurm allocation where that is less.
 std::uint64_t usable_memory_bytes();
 std::string host_name();
 

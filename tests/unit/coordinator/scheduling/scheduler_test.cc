@@ -67,5 +67,24 @@ TEST(Scheduler, NeverSendsMoreThanAWorkerHasSlots) {
   EXPECT_EQ(sent_count, 2u);
 }
 
+TEST(Scheduler, SaysWhatThereIsToDoAndWhoCan) {
+  Scheduler scheduler;
+  bring_worker(scheduler, 2);
+  for (std::uint64_t id = 1; id <= 4; ++id)
+    scheduler.handle(kStart, ActionSubmitted{{id}, kToolchain, {}, 10, 0});
+  scheduler.handle(kStart, ActionSubmitted{{5}, kToolchain, {{4}}, 7, 0});
+  EXPECT_EQ(scheduler.demand().width, 0u) << "whether any must run is not known yet";
+  for (std::uint64_t id = 1; id <= 4; ++id) scheduler.handle(kStart, FreshnessChecked{{id}, id == 1});
+  const auto demand = scheduler.demand();
+  EXPECT_DOUBLE_EQ(demand.queued_seconds, 37) << "two run, one could, one waits";
+  EXPECT_DOUBLE_EQ(demand.submitted_seconds, 30);
+  EXPECT_EQ(demand.width, 3u);
+  ASSERT_EQ(demand.workers.size(), 1u);
+  EXPECT_EQ(demand.workers[0].slots, 2u);
+  EXPECT_EQ(demand.workers[0].leases, 2u);
+  scheduler.handle(kStart, HeartbeatReceived{kWorker, 2, 2, true, {{{1}}, {{2}}}});
+  EXPECT_EQ(scheduler.demand().workers[0].slots, 0u) << "it drains";
+}
+
 }  // namespace
 }  // namespace extfarm::scheduling

@@ -30,10 +30,19 @@ ProcessExit killed(int signal, const std::string& words) {
 TEST(Verdict, ACompilerThatTheKernelKillsForWantOfMemoryNeedsMore) {
   const std::vector<ProcessExit> exits = {killed(SIGKILL, ""),
                                           killed(0, "g++: fatal error: Killed signal terminated program cc1plus\n"),
+                                          killed(0, "collect2: fatal error: ld terminated with signal 9 [Killed]\n"),
                                           killed(0, "clang: error: unable to execute command: Killed\n")};
   for (const auto& exit : exits) {
     EXPECT_EQ(verdict_on(exit, true).outcome_class, OutcomeClass::kOutOfMemory) << exit.stderr_bytes;
     EXPECT_EQ(verdict_on(exit, false).outcome_class, OutcomeClass::kInfrastructure) << exit.stderr_bytes;
+  }
+}
+
+TEST(Verdict, WhoIsToldToEndByABatchSystemIsNotTheUsersMistake) {
+  for (const char* words : {"gcc: fatal error: Terminated signal terminated program as\n",
+                            "collect2: fatal error: ld terminated with signal 15 [Terminated]\n",
+                            "clang: error: unable to execute command: Terminated\nclang: error: linker command failed due to signal\n"}) {
+    EXPECT_EQ(verdict_on(killed(0, words), false).outcome_class, OutcomeClass::kInfrastructure) << words;
   }
 }
 
