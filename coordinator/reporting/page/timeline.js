@@ -138,8 +138,8 @@ const drawAxis = (g, width, bottom) => {
   }
   g.textAlign = "left";
 };
-const drawRows = (width, height) => {
-  const g = prepare(canvas, width, height), top = onPaper ? 0 : lanes.scrollTop, bottom = height - AXIS;
+const drawRows = (target, width, height, top) => {
+  const g = prepare(target, width, height), bottom = height - AXIS;
   const seen = rows.filter(row => row.y + row.height > top && row.y < top + bottom);
   for (const row of seen) {
     const y = row.y - top;
@@ -240,13 +240,21 @@ const drawOverview = width => {
   g.lineWidth = 1.5;
   g.strokeRect(from, 1, Math.max(3, to - from), OVERVIEW - 4);
 };
-const MOST_ON_PAPER = 3000;
 const draw = () => {
-  byId("reach").style.height = onPaper ? "auto" : total + AXIS + "px";  // first: it may bring a scroll bar
+  byId("reach").style.height = total + AXIS + "px";  // first: it may bring a scroll bar
   const width = widthOf();
-  const height = onPaper ? Math.min(MOST_ON_PAPER, total + AXIS) : Math.min(lanes.clientHeight, total + AXIS);
   drawOverview(width);
-  drawRows(width, height);
+  drawRows(canvas, width, Math.min(lanes.clientHeight, total + AXIS), lanes.scrollTop);
   canvas.dataset.from = view.from;
   canvas.dataset.to = view.to;
+};
+// A picture for each host: paper breaks between pictures only.
+const drawOnPaper = place => {
+  const width = widthOf(), tops = rows.filter(row => !row.bars && !row.isWorker).map(row => row.y);
+  drawOverview(width);
+  place.replaceChildren(...tops.map((top, i) => {
+    const picture = document.createElement("canvas");
+    drawRows(picture, width, (tops[i + 1] ?? total) - top + AXIS, top);
+    return picture;
+  }));
 };

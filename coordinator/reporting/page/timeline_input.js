@@ -159,9 +159,14 @@ if (attempts.length) {
     view.to = end;
     readColours();
     pictureWidth = 0;
-    draw();
+    drawOnPaper(byId("prints"));
   });
-  addEventListener("afterprint", () => { onPaper = false; if (before) Object.assign(view, before); again(); });
+  addEventListener("afterprint", () => {
+    onPaper = false;
+    byId("prints").replaceChildren();
+    if (before) Object.assign(view, before);
+    again();
+  });
   readColours();
   draw();
   hint();
