@@ -6,6 +6,7 @@
 //   backup.cc      second attempts, and leases taken back from queues
 //   evidence.cc    what outcomes teach of predictions, hosts and workers
 //   patience.cc    who has waited in vain
+//   time_left.cc   how long all that will still take
 #pragma once
 
 #include <deque>
@@ -200,7 +201,7 @@ struct Scheduler::State {
   std::optional<Timestamp> look_again;                     // at actions held for a faster host
   Duration memory_clock{0};                                // runs while memory alone keeps slots idle
   std::optional<Timestamp> memory_clock_from;
-  std::uint64_t sent_count = 0;
+  std::uint64_t sent_count = 0, unfinished_guesses = 0;
   Counts counts;
 };
 
