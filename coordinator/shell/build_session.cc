@@ -15,11 +15,17 @@
 namespace extfarm {
 namespace {
 
+// A link to this build's socket, so that `extfarm status` finds it.
+void show_door(const std::string& link, const std::string& socket) {
+  std::error_code ignored;
+  std::filesystem::remove(link, ignored);  // of a build that was killed
+  std::filesystem::create_symlink(socket, link, ignored);
+}
 
 int block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -48,6 +54,8 @@ BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, reporting::Build
 
 BuildSession::~BuildSession() {
   worker_.stop();
+  std::error_code ignored;
+  if (door_) std::filesystem::remove(tree_.state + "/door", ignored);
   ::close(epoll_);
   ::close(signals_);
 }
@@ -72,6 +80,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   auto door = front_door::FrontDoor::open(s.socket_, tree.root);
   if (!door) return fail(kExitRetry, door.error());
   s.door_ = std::move(*door);
+  show_door(tree.state + "/door", s.socket_);
   const std::string local_rendezvous = tree.runtime.path() + "/workers";
   std::random_device random;
   const auto epoch = static_cast<std::uint64_t>(random()) << 32 | random();
@@ -127,6 +136,11 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   channel_->wait(epoll_, std::max(wait, Duration{0}));
   signalfd_siginfo info{};
   while (::read(signals_, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGTSTP) {  // the terminal is the shell's for a while
+      terminal_.clear();
+      ::raise(SIGSTOP);
+      continue;
+    }
     is_interrupted_ = true;
     on_signal(static_cast<int>(info.ssi_signo));
     farm_->cancel_all();
@@ -141,7 +155,7 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
       terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
     }
   }
-  terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
+  terminal_.progress(clock_.now(), [this] { return farm_->live(); });
 }
 
 void BuildSession::await(int fd) {

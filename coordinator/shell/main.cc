@@ -126,6 +126,7 @@ int main(int argc, char** argv) {
     command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
   }
   for (auto* command : {run, build}) {
+    command->add_flag("--top", options.top, "On a terminal, show at its foot what each worker does");
     command->add_option("--verify", options.verified_per_thousand,
                         "Make so many in 1,000 results again on another host, and do without a host that disagrees")
         ->check(CLI::Range(0, 1000));
