@@ -1,37 +1,18 @@
 """What a build shows while it runs: in a real terminal (tmux) at 60 and at 200 columns, and in a log."""
 
-import os
 import re
 import shlex
 import unittest
 
 from farm import program
-from one_machine import OneMachine
 from screen import Screen
+from slow_make import FILES, SlowMake
 
-FILES = [f"a_rather_long_name_of_a_source_file_{n}" for n in range(6)]
-SOURCE = "int NAME(void) { int unused_variable_in_NAME = 1; return 2; }\n"
-MAKEFILE = "OBJECTS = " + " ".join(f"{name}.o" for name in FILES) + """
-all: $(OBJECTS)
-%.o: %.c
-\t@echo "about to compile $<"
-\t@$(CC) -Wall -fno-diagnostics-show-caret -c $< -o $@
-"""
 LINE = re.compile(r"\[[ \d]\d*/\d+\] running \d+ · [ \d]?\d\d? %.*")
 PLAIN = re.compile(r"\[\d/\d\] compile \S+\.o \d+\.\d s \S+")
 
 
-class Progress(OneMachine):
-    def setUp(self):
-        super().setUp()
-        self.lay_out({"Makefile": MAKEFILE, **{f"{name}.c": SOURCE.replace("NAME", name) for name in FILES}})
-        self.compiler = self.path("tools", "gcc")
-        os.makedirs(os.path.dirname(self.compiler))
-        with open(self.compiler, "w", encoding="utf-8") as out:
-            out.write('#!/bin/sh\ncase "$*" in *" -c "*) case "$*" in *file_[01].c*) sleep 1.4 ;; *) sleep 0.2 ;; esac ;; esac\nexec /usr/bin/gcc "$@"\n')
-        os.chmod(self.compiler, 0o755)
-        self.make = ("make", "-j4", f"CC={program('extfarm-cc')} {self.compiler}")
-
+class Progress(SlowMake):
     def expected(self):
         """The lines of the plain build, sorted: at four jobs their order is anybody's."""
         done = self.run_command("make", "-j4", "CC=/usr/bin/gcc")
@@ -74,14 +55,17 @@ class Progress(OneMachine):
         self.assertLess(max(map(len, seen)), 60)
 
     def test_one_steady_line_at_200_columns_names_what_takes_long(self):
+        self.let_two_take(1.3)
         seen = self.check_steady_line(200, 30)
         self.assertTrue(any(re.search(r"longest: a_rather_long_name_of_a_source_file_.\.o 1 s, a_rather_long_name_of_a_source_file_.\.o 1 s", row) for row in seen), seen)
 
     def test_top_shows_what_each_worker_does(self):
-        self.start_worker("other", "--trust", os.path.dirname(self.compiler), slots=2)
+        self.start_other()
+        self.let_two_take(1)
         screen, seen = self.on_screen(120, 30, "--top"), []
         self.assertEqual(screen.watch(lambda rows: seen.append(rows[-3:])), 0)
-        self.assertTrue(any(LINE.match(foot[2]) and all(re.search(r" [12]/2  a_rather_long", row) for row in foot[:2]) for foot in seen),
+        self.assertTrue(any(LINE.match(foot[2]) and all(re.match(r"\S+ +[012]/2", row) for row in foot[:2]) and
+                            any(re.search(r"[12]/2  a_rather_long\S+ \d s", row) for row in foot[:2]) for foot in seen),
                         seen[len(seen) // 2])
         self.assertEqual([line for line in screen.history() if "/2  a_rather" in line], [])
 
