@@ -43,6 +43,8 @@ class Browser:
         self.resize(width, height)
 
     def close(self):
+        self._session = None
+        self._call("Browser.close")
         os.close(self._write)
         os.close(self._read)
         try:

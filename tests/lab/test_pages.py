@@ -36,11 +36,13 @@ PIXELS = """(() => { const c = document.getElementById("timeline"), d = c.getCon
   const seen = new Set(); for (let i = 0; i < d.length; i += 4) seen.add(d[i] + "," + d[i + 1] + "," + d[i + 2]); return [...seen]; })()"""
 
 
+def setUpModule():
+    InBrowser.browser = Browser()
+    unittest.addModuleCleanup(InBrowser.browser.close)
+
+
 class InBrowser(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = Browser()
-        cls.addClassCleanup(cls.browser.close)
+    browser = None
 
     def setUp(self):
         super().setUp()
@@ -59,7 +61,6 @@ class InBrowser(unittest.TestCase):
 class Report(InBrowser):
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
         folder = tempfile.TemporaryDirectory(prefix="extfarm-report-")
         cls.addClassCleanup(folder.cleanup)
         cls.path = os.path.join(folder.name, "report.html")
