@@ -12,6 +12,7 @@ all: $(OBJECTS)
 %.o: %.c
 \t@echo "about to compile $<"
 \t@$(CC) -Wall -fno-diagnostics-show-caret -c $< -o $@
+\t@echo ok
 """
 
 
