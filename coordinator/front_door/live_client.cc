@@ -63,10 +63,13 @@ Result<std::string> ask_live(const std::string& door) {
   Connection connection(no_link ? door : socket.string());
   if (!connection.is_open()) return failure(ErrorCode::kNotFound, "no build runs here: nobody listens at " + door);
   connection.say("{\"op\":\"hello\",\"version\":1,\"client\":\"status\",\"environment\":{}}\n{\"op\":\"live\",\"id\":\"1\"}\n");
+  const auto says = [](const nlohmann::json& message, const char* op) {
+    return message.is_object() && message.contains("op") && message["op"] == op;
+  };
   while (const auto line = connection.next_line()) {
     const auto message = nlohmann::json::parse(*line, nullptr, false);
-    if (!message.is_object() || message.value("op", "") == "error") break;
-    if (message.value("op", "") == "live" && message.contains("build")) return message["build"].dump();
+    if (says(message, "live") && message.contains("build")) return message["build"].dump();
+    if (!says(message, "welcome")) break;
   }
   return failure(ErrorCode::kMalformed, "the coordinator at " + door + " does not say how its build is; is it of another version?");
 }

@@ -57,7 +57,11 @@ int main(int argc, char** argv) {
   app.add_option("--folder", folder, "Where .extfarm lies")->required();
   app.add_option("--rendezvous", rendezvous, "Folder where workers announce themselves")->required();
   app.add_flag("--to-network", to_network, "An address that other machines reach may be served");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kExitUsage;
+  }
   const auto address = live_page::parse_address(address_text);
   if (!address) return refuse(kExitUsage, address.error().message);
   if (!address->is_loopback() && !to_network) {

@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t kLeastRows = 4;  // for everything else
 constexpr const char* kSave = "\0337";
 constexpr const char* kRestore = "\0338";
+constexpr const char* kDown = "\033D";  // keeps the column, for somebody may be in the middle of a line
 constexpr const char* kWholeScreen = "\033[r";
 constexpr const char* kEraseBelow = "\033[J";
 constexpr const char* kEraseRight = "\033[K";
@@ -29,7 +30,7 @@ std::string FootLines::show(std::vector<std::string> lines, TerminalSize size) {
     count_ = lines.size();
     size_ = size;
     // Setting the region moves the cursor: it is taken out of the rows first, and put back where it was.
-    for (std::size_t i = 0; i < count_; ++i) out += "\n";
+    for (std::size_t i = 0; i < count_; ++i) out += kDown;
     if (count_ > 0) out += "\033[" + number(count_) + "A";
     out += kSave + ("\033[1;" + number(size.rows - count_) + "r") + kRestore;
   }

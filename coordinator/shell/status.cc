@@ -30,8 +30,8 @@ int list_workers(const std::string& rendezvous) {
 // This process becomes the program that serves.
 int serve(const StatusOptions& options) {
   const std::string program = program_folder() + "/extfarm-live-page";
-  std::vector<std::string> words{program,         "--folder",         options.folder, "--rendezvous",
-                                 options.rendezvous, "--address=" + *options.serve};
+  std::vector<std::string> words{program, "--folder", options.folder, "--rendezvous", options.rendezvous};
+  if (!options.serve->empty()) words.push_back("--address=" + *options.serve);
   if (options.to_network) words.push_back("--to-network");
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());

@@ -234,6 +234,13 @@ class Live(SlowMake, InBrowser):
         done = self.run_command(program("extfarm"), "status", "--serve", f"127.0.0.1:{self.port}")
         self.assertEqual(done.returncode, 75, "another server has the port")
 
+    def test_without_an_address_it_is_port_7180_on_loopback(self):
+        page = self.start("page", program("extfarm"), "status", "--serve")
+        # Where another process has that port, the refusal names it.
+        wait_until(lambda: re.search(r"http://127\.0\.0\.1:7180/ shows|cannot listen at 127\.0\.0\.1, port 7180", self.log("page")), "address")
+        page.send_signal(signal.SIGTERM)
+        self.assertIn(page.wait(10), (0, 75))
+
     def test_a_name_out_of_a_build_is_text_on_the_page(self):
         hostile = "<img src=x onerror=document.title='taken'>.c"
         self.lay_out({hostile: "int f(void) { return 1; }\n"})
