@@ -178,7 +178,7 @@ class Live(SlowMake, InBrowser):
                 yield json.loads(line[6:])
 
     def test_a_running_build_is_seen_and_then_the_last_one(self):
-        self.let_two_take(2)
+        self.let_two_take(1.6)
         self.start_other()
         page, events = self.serve("127.0.0.1:0"), self.events()
         first = next(events)

@@ -104,9 +104,8 @@ class Progress(SlowMake):
         own = [line for line in lines if line.startswith("extfarm:") or PLAIN.fullmatch(line)]
         self.assertEqual(sum(bool(PLAIN.fullmatch(line)) for line in own), 6, lines)
         self.assertEqual(sorted(line for line in lines if line not in own), expected)
-        for options, command in ((("-q",), self.make), (("--quiet", "--top"), self.make)):
-            done = self.run_build("-j", "2", "--force", *options, command=(*command, "-B"))
-            self.assertEqual(sorted((done.stdout + done.stderr).splitlines()), expected)
+        done = self.run_build("-j", "2", "--force", "-q", "--top", command=(*self.make, "-B"))
+        self.assertEqual(sorted((done.stdout + done.stderr).splitlines()), expected)
         self.run_command("rm", *(name + ".o" for name in FILES))
         screen = self.on_screen(100, 20, "--quiet", "--force")
         self.assertEqual(screen.watch(lambda rows: self.assertEqual([row for row in rows if "running" in row], [])), 0)
