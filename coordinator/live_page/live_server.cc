@@ -49,7 +49,7 @@ struct LiveServer::Parts {
   Address address;
   StateReader& state;
   std::string host_name;
-  std::atomic<bool> is_stopping = false;
+  std::atomic<bool> is_stopping = false, has_begun = false, has_ended = false;
   std::atomic<int> listeners = 0;
   httplib::Server server;
 };
@@ -154,11 +154,17 @@ std::string LiveServer::url() const {
   return "http://" + (is_six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port) + "/";
 }
 
-void LiveServer::run() { parts_->server.listen_after_bind(); }
+void LiveServer::run() {
+  parts_->has_begun = true;
+  if (!parts_->is_stopping) parts_->server.listen_after_bind();
+  parts_->has_ended = true;
+}
 
+// The library hears stop() only once it listens, and wants to hear it once.
 void LiveServer::stop() {
-  parts_->is_stopping = true;
-  parts_->server.stop();
+  if (parts_->is_stopping.exchange(true) || !parts_->has_begun) return;
+  while (!parts_->server.is_running() && !parts_->has_ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (!parts_->has_ended) parts_->server.stop();
 }
 
 }  // namespace extfarm::live_page
