@@ -1,10 +1,37 @@
+# embed_pages(DIR OUT): each DIR/page/*.html, .css and .js as a constant, report.js as
+# extfarm::embedded::kReportJs.  OUT: the sources to compile.
+function(embed_pages dir out)
+  set(made)
+  file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/page/*.html
+       ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/page/*.css ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/page/*.js)
+  foreach(page ${pages})
+    get_filename_component(file ${page} NAME)
+    set(name k)
+    string(REGEX MATCHALL "[a-z]+" words ${file})
+    foreach(word ${words})
+      string(SUBSTRING ${word} 0 1 first)
+      string(SUBSTRING ${word} 1 -1 rest)
+      string(TOUPPER ${first} first)
+      string(APPEND name ${first}${rest})
+    endforeach()
+    set(source ${CMAKE_BINARY_DIR}/embedded/${dir}/${file}.cc)
+    add_custom_command(OUTPUT ${source} DEPENDS ${page} ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+                       COMMAND ${CMAKE_COMMAND} -DFROM=${page} -DNAME=${name} -DTO=${source}
+                               -P ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake)
+    list(APPEND made ${source})
+  endforeach()
+  set(${out} ${made} PARENT_SCOPE)
+endfunction()
+
 # room(DIR [NEEDS room…] [LIBRARIES lib…]): one static library per folder, of
-# every .cc in it except main.cc.  A room without sources is headers only.
+# every .cc in it except main.cc, and of its page/.  A room without sources is headers only.
 function(room dir)
   cmake_parse_arguments(R "" "" "NEEDS;LIBRARIES" ${ARGN})
   string(REPLACE "/" "_" name ${dir})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  embed_pages(${dir} pages)
+  list(APPEND sources ${pages})
   set(needs ${R_NEEDS})
   list(TRANSFORM needs REPLACE "/" "_")
   if(sources)

@@ -88,6 +88,8 @@ void Farm::read_door() {
       local_steps_.want(slot->connection, std::move(slot->id));
     } else if (auto* jobs = std::get_if<front_door::JobsWanted>(&event)) {
       jobs_wanted_.push_back(std::move(*jobs));
+    } else if (const auto* asked = std::get_if<front_door::LiveWanted>(&event)) {
+      parts_.door.tell_live(asked->connection, asked->id, reporting::live_build_json(live()));
     } else {
       const auto gone = std::get<front_door::ConnectionClosed>(event).connection;
       local_steps_.gone(gone);

@@ -15,6 +15,7 @@
 #include "common/system/clock.h"
 #include "coordinator/front_door/front_door.h"
 #include "coordinator/reporting/build_log.h"
+#include "coordinator/reporting/live_build.h"
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/farm/action_intake.h"
 #include "coordinator/farm/build_memory.h"
@@ -91,8 +92,8 @@ class Farm {
   void cancel_waiting();
   void finish_log();
   scheduling::Scheduler::Counts counts() const { return scheduler_.counts(); }
-  // Titles of what runs now, longest first, with seconds.
-  std::vector<std::pair<std::string, double>> running() const;
+  // Counted anew each time: ask as often as somebody looks, not more often.
+  reporting::LiveBuild live() const;
 
  private:
   struct Entry {

@@ -201,6 +201,7 @@ void Farm::log_attempt(LeaseId, Attempt& attempt, std::string_view outcome, bool
   logged.after = entry.after;
   parts_.log.bytes_returned += bytes_returned;
   parts_.log.last_publication = logged.published;
+  if (counted) ++parts_.directory.find(attempt.worker)->finished_count;
   if (counted) on_published_(logged);
   parts_.log.attempts.push_back(std::move(logged));
 }
@@ -211,14 +212,40 @@ std::string Farm::title_of(const Action& action) const {
   return title;
 }
 
-std::vector<std::pair<std::string, double>> Farm::running() const {
-  std::vector<std::pair<std::string, double>> out;
+reporting::LiveBuild Farm::live() const {
+  const auto now = parts_.clock.now();
+  const auto counts = scheduler_.counts();
+  reporting::LiveBuild out;
+  out.project_root = root_;
+  out.command = parts_.log.command;
+  out.elapsed_seconds = seconds(now - started_);
+  out.total = counts.total, out.done = counts.finished, out.fresh = counts.fresh;
+  out.on_workers = counts.on_workers, out.failed = counts.failed, out.retried = counts.retried;
+  out.ran_locally = parts_.log.passed_through;
+  out.bytes_returned = parts_.log.bytes_returned;
+  out.usable_slots = static_cast<std::uint32_t>(scheduler_.usable_slots());
+  if (const auto left = scheduler_.time_left(now)) {
+    out.left_seconds = left->seconds;
+    out.left_is_guess = left->is_guess;
+  }
+  std::map<WorkerId, std::size_t> places;
+  for (const auto& [id, worker] : parts_.directory.workers()) {
+    places[id] = out.workers.size();
+    out.workers.push_back(
+        {worker.name, worker.host, worker.slots, scheduler_.takes_actions(id), worker.finished_count, {}, 0});
+  }
   for (const auto& [lease, attempt] : attempts_) {
     if (attempt.has_report) continue;
-    out.emplace_back(title_of(entries_.at(attempt.action).action),
-                     seconds(parts_.clock.now() - attempt.sent));
+    const Action& action = entries_.at(attempt.action).action;
+    out.workers[places.at(attempt.worker)].running.push_back(
+        {title_of(action), name_of(action.kind), action.group, seconds(now - attempt.sent)});
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (auto& worker : out.workers) {
+    std::sort(worker.running.begin(), worker.running.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+    worker.queued = worker.running.size() - std::min<std::size_t>(worker.running.size(), worker.slots);
+    worker.running.resize(worker.running.size() - worker.queued);
+    out.running += worker.running.size();
+  }
   return out;
 }
 

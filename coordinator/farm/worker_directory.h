@@ -24,6 +24,7 @@ struct KnownWorker {
   std::uint64_t epoch = 0;
   std::uint32_t slots = 0;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t finished_count = 0;  // attempts whose results were used
   bool is_local = false, was_quarantined = false;
   Timestamp joined;
   std::vector<reporting::OfferChange> offers;

@@ -144,6 +144,8 @@ void FrontDoor::handle_line(ConnectionId id, Connection& connection, std::string
     events.push_back(LocalSlotWanted{id, std::move(slot->id)});
   } else if (auto* jobs = std::get_if<JobsRequest>(&*request)) {
     events.push_back(JobsWanted{id, std::move(jobs->id)});
+  } else if (auto* live = std::get_if<LiveRequest>(&*request)) {
+    events.push_back(LiveWanted{id, std::move(live->id)});
   } else {
     events.push_back(RanLocally{std::get<LocalRequest>(*request)});
   }
@@ -242,6 +244,10 @@ void FrontDoor::let_run(ConnectionId id, const std::string& request_id) { say(id
 
 void FrontDoor::tell_jobs(ConnectionId id, const std::string& request_id, std::size_t jobs) {
   say(id, jobs_line(request_id, jobs));
+}
+
+void FrontDoor::tell_live(ConnectionId id, const std::string& request_id, const std::string& build_json) {
+  say(id, live_line(request_id, build_json));
 }
 
 void FrontDoor::say(ConnectionId id, const std::string& line) {

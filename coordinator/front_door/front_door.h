@@ -34,7 +34,11 @@ struct JobsWanted {
   ConnectionId connection;
   std::string id;
 };
-using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed, LocalSlotWanted, JobsWanted>;
+struct LiveWanted {
+  ConnectionId connection;
+  std::string id;
+};
+using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed, LocalSlotWanted, JobsWanted, LiveWanted>;
 
 // Whether a coordinator listens there.
 bool is_open(const std::string& socket_path);
@@ -62,6 +66,8 @@ class FrontDoor {
   // The slot is the connection's until it closes.
   void let_run(ConnectionId, const std::string& id);
   void tell_jobs(ConnectionId, const std::string& id, std::size_t jobs);
+  // `build_json`: one line.
+  void tell_live(ConnectionId, const std::string& id, const std::string& build_json);
   // Connections with a submitted action that has not been answered: front ends
   // that wait, and use no processor of this host meanwhile.
   std::size_t waiting_count() const { return waiting_count_; }

@@ -101,6 +101,7 @@ Result<Request> parse_request(std::string_view line) {
     }
     if (op == "local_slot") return LocalSlotRequest{object.at("id").get<std::string>()};
     if (op == "jobs") return JobsRequest{object.at("id").get<std::string>()};
+    if (op == "live") return LiveRequest{object.at("id").get<std::string>()};
     return failure(ErrorCode::kMalformed, "unknown \"op\": " + op);
   } catch (const std::exception& e) {
     return failure(ErrorCode::kMalformed, std::string("cannot read the request: ") + e.what());
@@ -128,6 +129,10 @@ std::string go_line(const std::string& id) { return json{{"op", "go"}, {"id", id
 
 std::string jobs_line(const std::string& id, std::size_t jobs) {
   return json{{"op", "jobs"}, {"id", id}, {"jobs", jobs}}.dump() + "\n";
+}
+
+std::string live_line(const std::string& id, const std::string& build_json) {
+  return R"({"op":"live","id":)" + json(id).dump() + R"(,"build":)" + build_json + "}\n";
 }
 
 std::string error_line(const std::string& message) {

@@ -48,7 +48,10 @@ struct LocalSlotRequest {
 struct JobsRequest {  // how many jobs a build tool should keep under way
   std::string id;
 };
-using Request = std::variant<HelloRequest, SubmitRequest, LocalRequest, LocalSlotRequest, JobsRequest>;
+struct LiveRequest {  // how the build is now
+  std::string id;
+};
+using Request = std::variant<HelloRequest, SubmitRequest, LocalRequest, LocalSlotRequest, JobsRequest, LiveRequest>;
 
 struct AnswerMessage {
   std::string id;
@@ -65,6 +68,7 @@ std::string welcome_line(const std::string& project_root, std::uint32_t slots);
 std::string answer_line(const AnswerMessage&);
 std::string go_line(const std::string& id);
 std::string jobs_line(const std::string& id, std::size_t jobs);
+std::string live_line(const std::string& id, const std::string& build_json);
 std::string error_line(const std::string& message);
 
 }  // namespace extfarm::front_door

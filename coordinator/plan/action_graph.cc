@@ -3,6 +3,7 @@
 #include "coordinator/plan/action_graph.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -35,10 +36,19 @@ ActionGraph::Added ActionGraph::add(ActionId action, const std::vector<ActionId>
     for (const ActionId producer : node.producers) at(producer).dependants.push_back(action);
   }
   added.state = node.state;
+  if (node.state != NodeState::kEnded) {
+    unfinished_seconds_ += node.predicted_seconds;
+    ++unfinished_count_;
+  }
   if (nodes_.size() <= action.value) nodes_.resize(action.value + 1);
   at(action) = std::move(node);
   if (added.state == NodeState::kWaiting) added.raised = raise_producers(action);
   return added;
+}
+
+// What sums of fractions leave behind is nothing once nothing is left.
+void ActionGraph::leave(const Node& node) {
+  unfinished_seconds_ = --unfinished_count_ == 0 ? 0 : std::max(0.0, unfinished_seconds_ - node.predicted_seconds);
 }
 
 // Levels only grow, and edges lead from older to newer nodes: this ends.
@@ -67,6 +77,7 @@ std::vector<ActionId> ActionGraph::finish(ActionId action) {
   Node& node = at(action);
   FARM_CHECK(node.state == NodeState::kReady);
   node.state = NodeState::kFinished;
+  leave(node);
   std::vector<ActionId> ready;
   for (const ActionId id : node.dependants) {
     Node& dependant = at(id);
@@ -81,12 +92,14 @@ std::vector<ActionId> ActionGraph::finish(ActionId action) {
 
 std::vector<ActionId> ActionGraph::end(ActionId action) {
   std::vector<ActionId> ended{action};
+  if (Node& node = at(action); node.state != NodeState::kEnded && node.state != NodeState::kFinished) leave(node);
   at(action).state = NodeState::kEnded;
   for (std::size_t i = 0; i < ended.size(); ++i) {
     for (const ActionId id : at(ended[i]).dependants) {
       Node& dependant = at(id);
       if (dependant.state != NodeState::kWaiting) continue;
       dependant.state = NodeState::kEnded;
+      leave(dependant);
       ended.push_back(id);
     }
   }
@@ -99,7 +112,8 @@ void ActionGraph::predict_again(const std::function<double(ActionId)>& predict) 
   for (std::uint64_t id = nodes_.size(); id-- > 1;) {
     Node& node = nodes_[id];
     if (!node.is_known || node.state == NodeState::kFinished || node.state == NodeState::kEnded) continue;
-    node.predicted_seconds = std::max(0.0, predict(ActionId{id}));
+    const double before = std::exchange(node.predicted_seconds, std::max(0.0, predict(ActionId{id})));
+    unfinished_seconds_ = std::max(0.0, unfinished_seconds_ + node.predicted_seconds - before);
     double behind = node.tail_seconds;
     for (const ActionId dependant : node.dependants) {
       const Node& other = at(dependant);

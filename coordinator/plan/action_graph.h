@@ -48,6 +48,8 @@ class ActionGraph {
   double behind_seconds(ActionId action) const;
   // Seconds of this action and of the longest chain behind it.
   double bottom_level_seconds(ActionId action) const;
+  // Predicted seconds of all that have neither finished nor ended, remembered tails apart.
+  double unfinished_seconds() const { return unfinished_seconds_; }
 
  private:
   struct Node {
@@ -60,8 +62,11 @@ class ActionGraph {
   };
   std::vector<ActionId> raise_producers(ActionId action);
   Node& at(ActionId id) { return nodes_.at(id.value); }
+  void leave(const Node&);
 
   std::deque<Node> nodes_;  // by id
+  double unfinished_seconds_ = 0;
+  std::uint64_t unfinished_count_ = 0;
 };
 
 }  // namespace extfarm::plan

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
 namespace extfarm::reporting {
@@ -26,6 +27,7 @@ std::size_t columns_of(std::string_view text) {
 
 // The last `columns` columns of `text`, the first of them an ellipsis when it was cut.
 std::string cut_front(const std::string& text, std::size_t columns) {
+  if (columns == 0) return {};
   std::size_t excess = columns_of(text);
   if (excess <= columns) return text;
   excess -= columns - 1;
@@ -52,24 +54,42 @@ std::string clock_text(double left_seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-// nullopt while nothing is known: at the start, and when all is done.
-std::optional<double> seconds_left(const ProgressState& state) {
-  if (state.done >= state.total) return std::nullopt;
-  if (state.predicted_left_seconds) return state.predicted_left_seconds;
-  if (state.done == 0 || state.elapsed_seconds <= 0) return std::nullopt;
-  return state.elapsed_seconds * static_cast<double>(state.total - state.done) /
-         static_cast<double>(state.done);
+constexpr double kLongSeconds = 1;  // what has run for less is not worth a name
+
+// Those that have run for long, of all workers, longest first.
+std::vector<const LiveAttempt*> longest_of(const LiveBuild& build) {
+  std::vector<const LiveAttempt*> out;
+  for (const auto& worker : build.workers) {
+    for (const auto& attempt : worker.running) {
+      if (attempt.seconds >= kLongSeconds) out.push_back(&attempt);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->seconds > b->seconds; });
+  return out;
 }
 
-std::string longest_part(const ProgressState& state, std::size_t columns) {
-  if (state.longest_title.empty()) return {};
-  const std::string tail = fmt::format(" {:.0f} s", std::floor(state.longest_seconds));
-  const std::string lead = "longest: ";
-  const std::string title = printable(state.longest_title);
-  const std::size_t needed = lead.size() + tail.size() + std::min(columns_of(title), kShortestTitle);
-  if (needed > columns) return {};
-  return lead + cut_front(title, columns - lead.size() - tail.size()) + tail;
+std::string duration_text(const LiveAttempt& attempt) { return fmt::format(" {:.0f} s", std::floor(attempt.seconds)); }
+
+// As many as fit, the first of them cut where it must be; empty where not even that says anything.
+std::string attempts_text(const std::vector<const LiveAttempt*>& attempts, std::size_t columns, std::size_t most) {
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < std::min(attempts.size(), most); ++i) {
+    const std::string title = printable(attempts[i]->title), tail = duration_text(*attempts[i]);
+    const std::size_t before = i == 0 ? 0 : 2, needed = before + columns_of(title) + tail.size();
+    if (used + needed <= columns) {
+      out += (i == 0 ? "" : ", ") + title + tail;
+      used += needed;
+      continue;
+    }
+    if (i == 0 && tail.size() + kShortestTitle <= columns) out = cut_front(title, columns - tail.size()) + tail;
+    break;
+  }
+  return out;
 }
+
+constexpr std::size_t kMostLong = 3;  // more of them are no longer the longest
+constexpr std::string_view kLead = "longest: ";
 
 }  // namespace
 
@@ -81,13 +101,14 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-std::string ProgressLine::line(const ProgressState& state, std::size_t width) const {
-  const auto digits = std::to_string(state.total).size();
-  const std::string head = fmt::format("[{:>{}}/{}]", state.done, digits, state.total);
-  std::vector<std::string> parts{fmt::format(" running {}", state.running)};
+std::string ProgressLine::line(const LiveBuild& build, std::size_t width) const {
+  const auto digits = std::to_string(build.total).size();
+  const std::string head = fmt::format("[{:>{}}/{}]", build.done, digits, build.total);
+  std::vector<std::string> parts{fmt::format(" running {:>{}}", build.running, std::to_string(build.usable_slots).size())};
   parts.push_back(
-      fmt::format("{:>2} %", state.total == 0 ? 0 : 100 * std::min(state.done, state.total) / state.total));
-  if (const auto left = seconds_left(state)) parts.push_back(clock_text(*left) + " left");
+      fmt::format("{:>2} %", build.total == 0 ? 0 : 100 * std::min(build.done, build.total) / build.total));
+  if (build.left_seconds && build.done < build.total)
+    parts.push_back((build.left_is_guess ? "~" : "") + clock_text(*build.left_seconds) + " left");
 
   if (columns_of(head) > width) return cut_back(head, width);
   std::string rest;
@@ -100,15 +121,41 @@ std::string ProgressLine::line(const ProgressState& state, std::size_t width) co
     rest += (i == 0 ? "" : kSeparator) + parts[i];
     used += more;
   }
-  if (everything_fits && used + kSeparatorColumns < width) {
-    const auto longest = longest_part(state, width - used - kSeparatorColumns);
-    if (!longest.empty()) rest += kSeparator + longest;
+  if (everything_fits && used + kSeparatorColumns + kLead.size() < width) {
+    const auto longest = attempts_text(longest_of(build), width - used - kSeparatorColumns - kLead.size(), kMostLong);
+    if (!longest.empty()) rest += kSeparator + std::string(kLead) + longest;
   }
   return color_ ? kBold + head + kPlain + kDim + rest + kPlain : head + rest;
 }
 
-std::string progress_line(const ProgressState& state, std::size_t width) {
-  return ProgressLine(false).line(state, width);
+std::vector<std::string> ProgressLine::worker_lines(const LiveBuild& build, std::size_t width, std::size_t most) const {
+  std::vector<std::string> out;
+  std::size_t name_columns = 0;
+  std::map<std::string_view, std::size_t> workers_on;
+  for (const auto& worker : build.workers) ++workers_on[worker.host];
+  const auto name_of = [&](const LiveWorker& worker) { return printable(workers_on[worker.host] == 1 ? worker.host : worker.id); };
+  for (const auto& worker : build.workers) name_columns = std::max(name_columns, columns_of(name_of(worker)));
+  name_columns = std::min(name_columns, width / 4);
+  const std::size_t shown = build.workers.size() <= most ? build.workers.size() : most - std::min<std::size_t>(most, 1);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& worker = build.workers[i];
+    std::string name = cut_front(name_of(worker), name_columns);
+    name.append(name_columns - columns_of(name), ' ');
+    const std::string load = fmt::format("  {:>7}  ", fmt::format("{}/{}", worker.running.size(), worker.slots));
+    const std::size_t used = name_columns + load.size();
+    if (used > width) {
+      out.push_back(cut_back(name, width));
+      continue;
+    }
+    std::vector<const LiveAttempt*> running;
+    for (const auto& attempt : worker.running) running.push_back(&attempt);
+    const auto what = worker.takes_actions || !running.empty() ? attempts_text(running, width - used, running.size())
+                                                                : cut_back("takes nothing now", width - used);
+    out.push_back(color_ ? name + kDim + load + what + kPlain : name + load + what);
+  }
+  if (shown < build.workers.size() && most > 0)
+    out.push_back(cut_back(fmt::format("and {} more workers", build.workers.size() - shown), width));
+  return out;
 }
 
 std::string plain_line(const LoggedAttempt& attempt, std::uint64_t done, std::uint64_t total) {

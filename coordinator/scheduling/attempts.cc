@@ -236,6 +236,7 @@ void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std
   const auto wanted = toolchains_wanted.find(toolchains[action.toolchain].digest);
   if (--wanted->second == 0) toolchains_wanted.erase(wanted);
   ++counts.finished;
+  unfinished_guesses -= action.is_guess;
   counts.fresh += kind == Answer::kFresh;
   counts.on_workers += kind == Answer::kBuilt;
   counts.run_locally += kind == Answer::kRunLocally;

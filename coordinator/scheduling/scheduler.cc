@@ -25,6 +25,11 @@ std::size_t Scheduler::usable_slots() const {
   return total;
 }
 
+bool Scheduler::takes_actions(WorkerId id) const {
+  const auto found = state_->fleet.workers().find(id);
+  return found != state_->fleet.workers().end() && found->second.takes_actions();
+}
+
 Scheduler::Demand Scheduler::demand() const {
   Demand out;
   for (const auto& action : state_->actions) {
@@ -105,6 +110,7 @@ void Scheduler::State::on(const ActionSubmitted& e) {
   action.toolchain = position->second;
   action.category = e.category;
   action.is_guess = e.is_guess;
+  unfinished_guesses += e.is_guess;
   action.predicted_seconds = e.predicted_seconds;
   action.peak_memory_bytes = e.peak_memory_bytes;
   if (!e.not_on.empty()) troubles[e.action].excluded.insert(e.not_on.begin(), e.not_on.end());

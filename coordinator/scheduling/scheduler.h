@@ -56,6 +56,14 @@ class Scheduler {
   std::vector<Command> handle(Timestamp now, const Event& event);
   std::optional<Timestamp> next_deadline() const;
 
+  // How long what has been submitted will still take, by what is predicted: the
+  // work left on all usable slots, or the longest chain left on the fastest, whichever
+  // is longer.  Empty when nothing is left, and while nobody is there to do it.
+  struct TimeLeft {
+    double seconds = 0;
+    bool is_guess = false;  // of more than half of what is left nothing is remembered
+  };
+  std::optional<TimeLeft> time_left(Timestamp now) const;
   struct Counts {
     std::uint64_t total = 0, finished = 0, running = 0, fresh = 0, on_workers = 0, run_locally = 0, failed = 0,
                   retried = 0, inputs_differ = 0, toolchain_differs = 0, backups = 0, stuck = 0, recalled = 0,
@@ -77,6 +85,7 @@ class Scheduler {
   Demand demand() const;
   // Of the workers that take actions now: how many this coordinator may run there.
   std::size_t usable_slots() const;
+  bool takes_actions(WorkerId) const;
   // What was learned of each worker that finished anything; the fleet's mean is about 1.
   std::vector<std::pair<WorkerId, double>> learned_speeds() const;
 

@@ -6,6 +6,7 @@
 //   backup.cc      second attempts, and leases taken back from queues
 //   evidence.cc    what outcomes teach of predictions, hosts and workers
 //   patience.cc    who has waited in vain
+//   time_left.cc   how long all that will still take
 #pragma once
 
 #include <deque>
@@ -207,7 +208,7 @@ struct Scheduler::State {
   std::optional<Timestamp> look_again;                     // at actions held for a faster host or a successor
   Duration memory_clock{0};                                // runs while memory alone keeps slots idle
   std::optional<Timestamp> memory_clock_from;
-  std::uint64_t sent_count = 0;
+  std::uint64_t sent_count = 0, unfinished_guesses = 0;
   double submitted_seconds = 0;  // predicted, of what was found to be out of date
   Counts counts;
 };

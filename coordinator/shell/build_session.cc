@@ -13,6 +13,13 @@
 namespace extfarm {
 namespace {
 
+// A link to this build's socket, so that `extfarm status` finds it.
+void show_door(const std::string& link, const std::string& socket) {
+  std::error_code ignored;
+  std::filesystem::remove(link, ignored);  // of a build that was killed
+  std::filesystem::create_symlink(socket, link, ignored);
+}
+
 double cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -36,6 +43,8 @@ BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, reporting::Build
 
 BuildSession::~BuildSession() {
   worker_.stop();
+  std::error_code ignored;
+  if (door_) std::filesystem::remove(tree_.state + "/door", ignored);
   ::close(epoll_);
 }
 
@@ -59,6 +68,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   auto door = front_door::FrontDoor::open(s.socket_, tree.root);
   if (!door) return fail(kExitRetry, door.error());
   s.door_ = std::move(*door);
+  show_door(tree.state + "/door", s.socket_);
   const std::string local_rendezvous = tree.runtime.path() + "/workers";
   std::random_device random;
   const auto epoch = static_cast<std::uint64_t>(random()) << 32 | random();
@@ -118,6 +128,11 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   if (const auto deadline = runner_.next_deadline_in()) wait = std::min(wait, *deadline);
   channel_->wait(epoll_, std::max(wait, Duration{0}));
   while (const auto signal = signals_.take()) {
+    if (*signal == SIGTSTP) {  // the terminal is the shell's for a while
+      terminal_.clear();
+      ::raise(SIGSTOP);
+      continue;
+    }
     is_interrupted_ = true;
     on_signal(*signal);
     farm_->cancel_all();
@@ -133,7 +148,7 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
       terminal_.warn("the local worker ended (exit code " + std::to_string(exit.exit_code) + "): " + exit.stderr_bytes);
     }
   }
-  terminal_.progress(clock_.now(), farm_->counts(), farm_->running());
+  terminal_.progress(clock_.now(), [this] { return farm_->live(); });
 }
 
 // To whoever keeps workers for those who need them.

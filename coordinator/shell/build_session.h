@@ -69,7 +69,7 @@ class BuildSession {
   std::unique_ptr<clusters::DemandPost> demand_;  // null: workers that come are not for this build
   std::unique_ptr<Farm> farm_;
   bool is_interrupted_ = false;
-  EndSignals signals_;
+  EndSignals signals_{SIGTSTP};
   int epoll_ = -1, awaited_ = -1;
 };
 

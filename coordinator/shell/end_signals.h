@@ -5,17 +5,19 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <initializer_list>
 #include <optional>
 
 namespace extfarm {
 
 class EndSignals {
  public:
-  // They no longer end this process.
-  EndSignals() {
+  // They no longer end this process; nor do `others` what they would.
+  explicit EndSignals(std::initializer_list<int> others = {}) {
     sigset_t set;
     sigemptyset(&set);
     for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    for (int signal : others) sigaddset(&set, signal);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   }

@@ -158,7 +158,7 @@ class GraphBuild {
 }  // namespace
 
 int build_graph(const RunOptions& options) {
-  Terminal terminal(options.quiet, options.verbose);
+  Terminal terminal({options.quiet, options.verbose, options.top});
   for (const auto& warning : options.warnings) terminal.warn(warning);
   auto tree = BuildTree::open(options.project_root, terminal);
   if (!tree) return refuse(kExitRetry, tree.error().message);

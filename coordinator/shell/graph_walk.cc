@@ -200,7 +200,6 @@ void GraphWalk::fail(std::uint32_t at, int exit_code) {
 
 void GraphWalk::show(const std::string& out, const std::string& err) {
   if (out.empty() && err.empty()) return;
-  terminal_.clear();
   std::fwrite(out.data(), 1, out.size(), stdout);
   std::fflush(stdout);
   std::fwrite(err.data(), 1, err.size(), stderr);

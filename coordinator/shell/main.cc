@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <sstream>
 
-#include "common/transport/beacon.h"
 #include "common/transport/keys.h"
 #include "coordinator/front_door/front_door.h"
 #include "coordinator/shell/doctor.h"
@@ -17,6 +16,7 @@
 #include "coordinator/shell/graph_build.h"
 #include "coordinator/shell/run_build.h"
 #include "coordinator/shell/slurm_workers.h"
+#include "coordinator/shell/status.h"
 #include "coordinator/shell/verify.h"
 
 namespace {
@@ -58,22 +58,6 @@ int show_keys(const std::string& folder) {
   std::printf(
       "To let this client use another user's workers, add its client key as a line to\n"
       "~/.extfarm/authorized_keys there.\n");
-  return 0;
-}
-
-int show_workers(const std::string& rendezvous) {
-  const auto reading = read_beacons(rendezvous);
-  for (const auto& complaint : reading.complaints) std::fprintf(stderr, "extfarm: %s\n", complaint.c_str());
-  for (const auto& beacon : reading.beacons) {
-    std::printf("%-20s %-28s %3u slots  %s%s%s\n", beacon.host.c_str(), beacon.endpoint.c_str(), beacon.slots,
-                beacon.name.c_str(), beacon.label.empty() ? "" : "  ", beacon.label.c_str());
-    if (!beacon.offer_reason.empty())
-      std::printf("%-20s %u of %u slots: %s\n", "", beacon.offered_slots, beacon.slots, beacon.offer_reason.c_str());
-  }
-  if (reading.beacons.empty()) {
-    std::printf("No worker has announced itself in %s.\nStart one on each lab machine: extfarm-worker\n",
-                rendezvous.c_str());
-  }
   return 0;
 }
 
@@ -129,6 +113,7 @@ int main(int argc, char** argv) {
     command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
   }
   for (auto* command : {run, build}) {
+    command->add_flag("--top", options.top, "On a terminal, show at its foot what each worker does");
     command->add_option("--verify", options.verified_per_thousand,
                         "Make so many in 1,000 results again on another host, and do without a host that disagrees")
         ->check(CLI::Range(0, 1000));
@@ -156,9 +141,14 @@ int main(int argc, char** argv) {
   build->add_option("target", options.targets, "Outputs, ids or groups to build; default: all");
   auto* keys = app.add_subcommand("keys", "Show this user's public keys; makes them at first");
   keys->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
-  auto* status = app.add_subcommand("status", "List the workers that have announced themselves");
+  StatusOptions status_options;
+  auto* status = app.add_subcommand("status", "List the workers that have announced themselves; with --serve, show the running build on a page");
   status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
       ->capture_default_str();
+  status->add_option("--serve", status_options.serve, "Serve a page that follows the builds in the current folder; default: 127.0.0.1:7180")
+      ->expected(0, 1)
+      ->default_str("");
+  status->add_flag("--to-network", status_options.to_network, "An address that other machines reach may be served");
   DoctorOptions doctor_options;
   auto* check = app.add_subcommand("doctor", "Say what stands in the way of builds, on this host and on each worker, and what to do about it");
   check->add_option("folder", doctor_options.folder, "What the workers should see; default: the current folder");
@@ -187,7 +177,12 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 2;
   }
   if (keys->parsed()) return show_keys(options.key_folder);
-  if (status->parsed()) return show_workers(options.rendezvous);
+  if (status->parsed()) {
+    status_options.rendezvous = options.rendezvous;
+    status_options.folder = std::filesystem::current_path().string();
+    if (status->count("--serve") > 0 && !status_options.serve) status_options.serve = "";
+    return show_status(status_options);
+  }
   if (kept->parsed()) return keep_slurm_workers(slurm_options);
   if (check->parsed()) {
     split_words(workers, options.workers);

@@ -13,6 +13,7 @@ namespace extfarm {
 struct RunOptions {
   std::vector<std::string> command;
   bool quiet = false, verbose = false, force = false;
+  bool top = false;  // a line for each worker, on a terminal
   bool masquerade = false;  // links named like the compilers come first on the command's PATH
   std::vector<std::string> farm_tools;  // base names of generators that may go to workers
   bool keep_going = false;  // extfarm build: also after a failure

@@ -137,7 +137,7 @@ std::string find_program(const std::string& name) {
 
 int run_build(const RunOptions& options) {
   const MonotonicClock clock;
-  Terminal terminal(options.quiet, options.verbose);
+  Terminal terminal({options.quiet, options.verbose, options.top});
   for (const auto& warning : options.warnings) terminal.warn(warning);
   const std::string program = find_program(options.command[0]);
   if (program.empty()) return refuse(127, options.command[0] + ": command not found");

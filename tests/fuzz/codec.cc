@@ -94,8 +94,15 @@ ToCoordinator to_coordinator_from(fuzz::Input& in) {
   const auto kind = in.byte() % std::variant_size_v<ToCoordinator>;
   const LeaseId lease{in.number()};
   if (kind == 0) {
-    Heartbeat beat{static_cast<std::uint32_t>(in.number()), in.number(), in.number(), in.text(), in.text(), 0, 0,
-                   in.byte() % 2 != 0, in.byte() % 2 != 0, 0, 0, "", false, "", "", "", 0, 0, {}};
+    Heartbeat beat;
+    beat.version = static_cast<std::uint32_t>(in.number());
+    beat.worker_epoch = in.number();
+    beat.sequence = in.number();
+    beat.worker_name = in.text();
+    beat.host = in.text();
+    beat.draining = in.byte() % 2 != 0;
+    beat.knows_coordinator = in.byte() % 2 != 0;
+    beat.measured_speed = in.number();
     beat.slots = static_cast<std::uint32_t>(in.number());
     beat.memory_bytes = in.number();
     for (int left = in.byte() % 4; left > 0; --left)

@@ -39,9 +39,15 @@ void check_request(const Request& request) {
     FARM_CHECK(read.at("id") == submit->id && bytes_from(read.at("stdout")) == submit->stdin_bytes);
   } else if (const auto* hello = std::get_if<HelloRequest>(&request)) {
     check_environment(hello->environment);
+  } else if (const auto* local = std::get_if<LocalRequest>(&request)) {
+    FARM_CHECK(std::isfinite(local->seconds) && local->seconds >= 0);
+  } else if (const auto* slot = std::get_if<LocalSlotRequest>(&request)) {
+    FARM_CHECK(line_read(go_line(slot->id)).at("id") == slot->id);
+  } else if (const auto* jobs = std::get_if<JobsRequest>(&request)) {
+    FARM_CHECK(line_read(jobs_line(jobs->id, 1)).at("id") == jobs->id);
   } else {
-    const auto& local = std::get<LocalRequest>(request);
-    FARM_CHECK(std::isfinite(local.seconds) && local.seconds >= 0);
+    const auto& live = std::get<LiveRequest>(request);
+    FARM_CHECK(line_read(live_line(live.id, "{}")).at("id") == live.id);
   }
 }
 

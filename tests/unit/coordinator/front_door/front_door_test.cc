@@ -1,5 +1,7 @@
 #include "coordinator/front_door/front_door.h"
 
+#include "coordinator/front_door/live_client.h"
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -11,6 +13,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <nlohmann/json.hpp>
 
 namespace extfarm::front_door {
@@ -272,6 +275,48 @@ TEST_F(FrontDoorTest, AClientOfAnotherUserIsTurnedAwayUnread) {
   EXPECT_EQ(status, 0);
   Client own(folder_ + "/d");
   EXPECT_TRUE(own.connected_);
+}
+
+TEST_F(FrontDoorTest, WhoAsksHowTheBuildIsIsToldThroughALinkToo) {
+  const auto link = folder_ + "/link";
+  std::filesystem::create_symlink(folder_ + "/d", link);
+  auto answer = std::async(std::launch::async, [&] { return ask_live(link); });
+  std::vector<DoorEvent> events;
+  for (int i = 0; i < 100 && events.empty(); ++i) events = wait_for_events();
+  ASSERT_EQ(events.size(), 1u);
+  const auto& asked = std::get<LiveWanted>(events[0]);
+  door_->tell_live(asked.connection, asked.id, R"({"schema":1})");
+  const auto told = answer.get();
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(json::parse(*told), json::parse(R"({"schema":1})"));
+}
+
+TEST_F(FrontDoorTest, WhereNobodyListensNoBuildRuns) {
+  const auto told = ask_live(folder_ + "/nobody");
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, ErrorCode::kNotFound);
+}
+
+// A door is found in a project's folder, which may be anybody's.
+TEST_F(FrontDoorTest, WhatIsNoAnswerIsRefused) {
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto path = folder_ + "/other";
+  std::strcpy(address.sun_path, path.c_str());
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  for (const std::string line : {"{\"op\":7}\n", "[]\n", "no JSON\n", "{\"op\":\"live\"}\n", ""}) {
+    auto answer = std::async(std::launch::async, [&] { return ask_live(path); });
+    const int fd = ::accept(listener, nullptr, nullptr);
+    ASSERT_EQ(::write(fd, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    ::shutdown(fd, SHUT_WR);
+    const auto told = answer.get();
+    ASSERT_FALSE(told) << line;
+    EXPECT_EQ(told.error().code, ErrorCode::kMalformed) << line;
+    ::close(fd);
+  }
+  ::close(listener);
 }
 
 }  // namespace

@@ -33,6 +33,23 @@ TEST(ActionGraph, PredictedAgainLevelsFollowAndTailsStay) {
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 7) << "what has ended is no chain";
 }
 
+TEST(ActionGraph, WhatIsLeftIsThePredictedTimeOfAllThatHasNotEnded) {
+  ActionGraph graph;
+  graph.add({1}, {}, 2, 9);
+  graph.add({2}, {{1}}, 3, 0);
+  graph.add({3}, {{2}}, 4, 0);
+  graph.add({4}, {}, 0.5, 0);
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 9.5);
+  graph.finish({1});
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 7.5);
+  graph.predict_again([](ActionId id) { return id.value == 3 ? 10.0 : 1.0; });
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 12);
+  graph.end({2});  // and with it 3
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 1);
+  graph.finish({4});
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 0);
+}
+
 TEST(ActionGraph, AnActionAddedLaterRaisesTheChainBeforeItAndSaysWhose) {
   ActionGraph graph;
   graph.add(kA, {}, 1, 0);

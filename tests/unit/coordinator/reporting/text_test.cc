@@ -13,18 +13,29 @@ std::size_t columns(const std::string& text) {
   return out;
 }
 
-ProgressState busy() {
-  ProgressState state;
-  state.done = 20, state.total = 48, state.running = 4;
-  state.longest_title = "Cython/Compiler/ExprNodes.c";
-  state.longest_seconds = 14.2;
-  state.predicted_left_seconds = 12;
-  return state;
+LiveBuild busy() {
+  LiveBuild build;
+  build.done = 20, build.total = 48, build.running = 4, build.usable_slots = 6;
+  build.left_seconds = 12;
+  build.workers = {{"lab01-4711", "lab01", 4, true, 12, {{"Cython/Compiler/ExprNodes.c", "compile", "g", 14.2}, {"a.o", "compile", "g", 3}}, 0},
+                   {"laptop-3", "laptop", 2, true, 8, {{"Cython/Compiler/Nodes.c", "compile", "g", 9.9}, {"b.o", "compile", "g", 0.3}}, 0}};
+  return build;
 }
 
 TEST(ProgressLineTest, SaysDoneRunningShareTimeLeftAndTheLongest) {
-  EXPECT_EQ(ProgressLine(false).line(busy(), 100),
+  EXPECT_EQ(ProgressLine(false).line(busy(), 84),
             "[20/48] running 4 · 41 % · 0:12 left · longest: Cython/Compiler/ExprNodes.c 14 s");
+}
+
+TEST(ProgressLineTest, NamesThreeLongOnesOfAllWorkersWhereThereIsRoom) {
+  EXPECT_EQ(ProgressLine(false).line(busy(), 200),
+            "[20/48] running 4 · 41 % · 0:12 left · longest: Cython/Compiler/ExprNodes.c 14 s, Cython/Compiler/Nodes.c 9 s, a.o 3 s");
+}
+
+TEST(ProgressLineTest, ATimeThatIsMostlyGuessedSaysSo) {
+  auto build = busy();
+  build.left_is_guess = true;
+  EXPECT_NE(ProgressLine(false).line(build, 84).find(" · ~0:12 left · "), std::string::npos);
 }
 
 TEST(ProgressLineTest, TheTitleLosesItsBeginningFirst) {
@@ -44,7 +55,7 @@ TEST(ProgressLineTest, ThenWholePartsGoFromTheRight) {
 
 TEST(ProgressLineTest, NeverExceedsTheWidthNorSplitsACharacter) {
   auto state = busy();
-  state.longest_title = "größe/ÄÖÜ/Übersetzung_日本語.c";
+  state.workers[0].running[0].title = "größe/ÄÖÜ/Übersetzung_日本語.c";
   for (std::size_t width = 0; width < 120; ++width) {
     const auto line = ProgressLine(false).line(state, width);
     EXPECT_LE(columns(line), width);
@@ -65,21 +76,18 @@ TEST(ProgressLineTest, StaysSteadyAsTheCountGrows) {
   EXPECT_EQ(ProgressLine(false).line(state, 30), "[ 2/48] running 4 ·  4 %");
 }
 
-TEST(ProgressLineTest, TimeLeftFollowsThePaceWhereNothingIsPredicted) {
+TEST(ProgressLineTest, LongTimesHaveHours) {
   auto state = busy();
-  state.predicted_left_seconds.reset();
-  state.elapsed_seconds = 100;
-  EXPECT_NE(ProgressLine(false).line(state, 100).find(" · 2:20 left · "), std::string::npos);
-  state.predicted_left_seconds = 3725;
+  state.left_seconds = 3725;
   EXPECT_NE(ProgressLine(false).line(state, 100).find(" · 1:02:05 left · "), std::string::npos);
 }
 
 TEST(ProgressLineTest, SaysNothingOfTheTimeLeftWhileItIsUnknownOrOver) {
-  ProgressState state;
+  LiveBuild state;
   EXPECT_EQ(ProgressLine(false).line(state, 80), "[0/0] running 0 ·  0 %");
-  state.total = 3, state.running = 3, state.elapsed_seconds = 9;
+  state.total = 3, state.running = 3;
   EXPECT_EQ(ProgressLine(false).line(state, 80), "[0/3] running 3 ·  0 %");
-  state.done = 3, state.running = 0;
+  state.done = 3, state.running = 0, state.left_seconds = 0;
   EXPECT_EQ(ProgressLine(false).line(state, 80), "[3/3] running 0 · 100 %");
 }
 
@@ -96,13 +104,39 @@ TEST(ProgressLineTest, ColourAddsEscapesOnlyAndIsOffWhenNotWanted) {
   EXPECT_EQ(bare, ProgressLine(false).line(busy(), 70));
   EXPECT_NE(coloured, bare);
   EXPECT_TRUE(coloured.ends_with("\033[0m"));
-  EXPECT_EQ(progress_line(busy(), 70).find('\033'), std::string::npos);
+  EXPECT_EQ(ProgressLine(false).line(busy(), 70).find('\033'), std::string::npos);
 }
 
 TEST(ProgressLineTest, AFileNameCannotMoveTheCursor) {
   auto state = busy();
-  state.longest_title = "a\033[2J\nb.c";
+  state.workers[0].running[0].title = "a\033[2J\nb.c";
   EXPECT_NE(ProgressLine(false).line(state, 100).find("longest: a?[2J?b.c 14 s"), std::string::npos);
+}
+
+TEST(WorkerLinesTest, ShowWhatEachWorkerDoes) {
+  auto build = busy();
+  build.workers.push_back({"lab09-1", "lab09", 16, false, 0, {}, 0});
+  EXPECT_EQ(ProgressLine(false).worker_lines(build, 60, 9),
+            (std::vector<std::string>{"lab01       2/4  Cython/Compiler/ExprNodes.c 14 s, a.o 3 s",
+                                      "laptop      2/2  Cython/Compiler/Nodes.c 9 s, b.o 0 s",
+                                      "lab09      0/16  takes nothing now"}));
+}
+
+TEST(WorkerLinesTest, AreAsManyAsThereIsRoomForAndSayHowManyMoreThereAre) {
+  auto build = busy();
+  for (int i = 0; i < 30; ++i) build.workers.push_back(build.workers[0]);
+  EXPECT_TRUE(ProgressLine(false).worker_lines(build, 60, 5)[0].starts_with("lab01-4711 ")) << "one of several there";
+  const auto lines = ProgressLine(false).worker_lines(build, 60, 5);
+  ASSERT_EQ(lines.size(), 5u);
+  EXPECT_EQ(lines[4], "and 28 more workers");
+  EXPECT_TRUE(ProgressLine(false).worker_lines(build, 60, 0).empty());
+}
+
+TEST(WorkerLinesTest, NeverExceedTheWidth) {
+  auto build = busy();
+  build.workers[0].host = "a-host-with-a-name-beyond-all-measure.example.org";
+  for (std::size_t width = 0; width < 150; ++width)
+    for (const auto& line : ProgressLine(false).worker_lines(build, width, 9)) EXPECT_LE(columns(line), width) << line;
 }
 
 TEST(PlainLineTest, IsOneLineForALog) {

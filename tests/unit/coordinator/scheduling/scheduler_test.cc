@@ -36,6 +36,48 @@ TEST(Scheduler, CountsEachActionOnceWhateverBecomesOfIt) {
   EXPECT_EQ(counts.running, 1u);
 }
 
+ActionSubmitted remembered(std::uint64_t id, std::vector<ActionId> after, double seconds, double tail_seconds = 0) {
+  return {{id}, kToolchain, std::move(after), seconds, tail_seconds};
+}
+
+TEST(Scheduler, TimeLeftIsTheWorkOnAllSlotsWhereThatTakesLongest) {
+  Scheduler scheduler;
+  EXPECT_FALSE(scheduler.time_left(kStart));
+  scheduler.handle(kStart, remembered(1, {}, 8));
+  EXPECT_FALSE(scheduler.time_left(kStart)) << "nobody is there";
+  bring_worker(scheduler, 2);
+  for (std::uint64_t id = 2; id <= 4; ++id) scheduler.handle(kStart, remembered(id, {}, 8));
+  for (std::uint64_t id = 1; id <= 4; ++id) scheduler.handle(kStart, FreshnessChecked{{id}, false});
+  EXPECT_DOUBLE_EQ(scheduler.time_left(kStart)->seconds, 16);
+  EXPECT_FALSE(scheduler.time_left(kStart)->is_guess);
+  EXPECT_DOUBLE_EQ(scheduler.time_left(kStart + std::chrono::seconds(3))->seconds, 13);
+}
+
+TEST(Scheduler, TimeLeftIsTheLongestChainWhereThatTakesLongest) {
+  Scheduler scheduler;
+  bring_worker(scheduler, 4);
+  scheduler.handle(kStart, remembered(1, {}, 5));
+  scheduler.handle(kStart, remembered(2, {{1}}, 7, 3));
+  scheduler.handle(kStart, FreshnessChecked{{1}, false});
+  EXPECT_DOUBLE_EQ(scheduler.time_left(kStart)->seconds, 15);
+  EXPECT_DOUBLE_EQ(scheduler.time_left(kStart + std::chrono::seconds(2))->seconds, 13);
+  // Past its own prediction, what is behind it is still to come.
+  EXPECT_DOUBLE_EQ(scheduler.time_left(kStart + std::chrono::seconds(60))->seconds, 10);
+}
+
+TEST(Scheduler, TimeLeftSaysWhenMostOfItIsGuessed) {
+  Scheduler scheduler;
+  bring_worker(scheduler, 1);
+  ActionSubmitted guessed = remembered(1, {}, 1);
+  guessed.is_guess = true;
+  scheduler.handle(kStart, guessed);
+  EXPECT_TRUE(scheduler.time_left(kStart)->is_guess);
+  scheduler.handle(kStart, remembered(2, {}, 1));
+  EXPECT_FALSE(scheduler.time_left(kStart)->is_guess);
+  for (std::uint64_t id = 1; id <= 2; ++id) scheduler.handle(kStart, FreshnessChecked{{id}, true});
+  EXPECT_FALSE(scheduler.time_left(kStart)) << "nothing is left";
+}
+
 TEST(Scheduler, AnActionSubmittedTwiceIsOneAction) {
   Scheduler scheduler;
   EXPECT_EQ(scheduler.handle(kStart, ActionSubmitted{{1}, kToolchain, {}, 1, 0}).size(), 1u);

@@ -14,7 +14,7 @@ TEST(CompileCommands, AnEntryWhoseSourceCannotBeLookedAtIsNotKept) {
   const std::string root =
       std::filesystem::temp_directory_path().string() + "/extfarm-compdb-" + std::to_string(::getpid());
   std::filesystem::create_directories(root);
-  Terminal terminal(true, false);
+  Terminal terminal({.quiet = true});
   {
     const auto tree = BuildTree::open(root, terminal);
     ASSERT_TRUE(tree);
