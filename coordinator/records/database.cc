@@ -232,7 +232,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
   if (access == Access::kReadOnly) {
     if (!fs::exists(path, failed)) return failure(ErrorCode::kNotFound, "there are no records in " + path);
     if (database->impl_->open(path, access) == Opening::kOpened) return database;
-    return failure(ErrorCode::kIo, "cannot read the records in " + path + "; the next build makes them anew");
+    return failure(ErrorCode::kIo, "cannot read the records in " + path + "; the next build brings them up to date, or makes them anew");
   }
   fs::create_directories(fs::path(path).parent_path(), failed);
   const auto opening = database->impl_->open(path, access);
