@@ -27,7 +27,9 @@ void Farm::carry_out(const scheduling::Command& command) {
     publications_.begin(turn_started_, publish->worker, entries_.at(publish->action).action,
                         attempts_.at(publish->lease).report);
   } else if (const auto* record = std::get_if<scheduling::RecordHistory>(&command)) {
-    parts_.records.add_run(identity_of(record->action), record->reference_seconds, record->peak_memory_bytes);
+    const auto* worker = parts_.directory.find(record->worker);
+    parts_.records.add_run(identity_of(record->action), record->reference_seconds, record->peak_memory_bytes,
+                           worker != nullptr ? worker->host : "");
   } else {
     answer(std::get<scheduling::AnswerFrontEnd>(command));
   }

@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSchemaVersion = 4;
+constexpr int kSchemaVersion = 5;
 constexpr int kBusyMilliseconds = 500;  // another coordinator's transaction lasts one turn of its loop
 
-// user_version 4:
-//   runs       one row for each run; rowid order is time
+// user_version 5:
+//   runs       one row for each run, and one for each speed of a host; rowid order is time; host: where, or whose
 //   edges      producer → consumer, as the last builds saw them
 //   files      versions of files: digest and the stamp it was last seen with
 //   searches   search orders
@@ -28,7 +28,8 @@ constexpr int kBusyMilliseconds = 500;  // another coordinator's transaction las
 //   builds     the last build: which actions were up to date
 //   results    one row: a number that no other state of `published` has
 constexpr const char* kHistory = R"(
-CREATE TABLE runs (identity TEXT NOT NULL, run_seconds REAL NOT NULL, peak_memory_bytes INTEGER NOT NULL);
+CREATE TABLE runs (identity TEXT NOT NULL, run_seconds REAL NOT NULL, peak_memory_bytes INTEGER NOT NULL,
+  host TEXT NOT NULL DEFAULT '');
 CREATE INDEX runs_by_identity ON runs (identity);
 CREATE TABLE edges (producer TEXT NOT NULL, consumer TEXT NOT NULL, PRIMARY KEY (producer, consumer)) WITHOUT ROWID;
 )";
@@ -43,20 +44,22 @@ CREATE TABLE verdicts (identity TEXT PRIMARY KEY, build INTEGER NOT NULL, reason
 CREATE TABLE toolchains (digest TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE builds (id INTEGER PRIMARY KEY, fresh BLOB NOT NULL);
 CREATE TABLE results (state INTEGER NOT NULL);
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 )";
 // Version 1 kept results without their search order: they are built once more.
 constexpr const char* kFromVersion1 = "DROP TABLE published;";
 // Version 2 had no store to restore from.
 constexpr const char* kFromVersion2 = "ALTER TABLE verdicts ADD COLUMN is_restored INTEGER NOT NULL DEFAULT 0;";
 // Version 3 did not tell the states of its results apart.
-constexpr const char* kFromVersion3 = R"(
-CREATE TABLE results (state INTEGER NOT NULL);
-PRAGMA user_version = 4;
+constexpr const char* kFromVersion3 = "CREATE TABLE results (state INTEGER NOT NULL);";
+// Version 4 did not say where an action ran.
+constexpr const char* kFromVersion4 = R"(
+ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 5;
 )";
 // Reads every column that is used.
 constexpr const char* kProbe =
-    "SELECT r.rowid, r.identity, r.run_seconds, r.peak_memory_bytes, e.producer, e.consumer, f.id, f.path, "
+    "SELECT r.rowid, r.identity, r.run_seconds, r.peak_memory_bytes, r.host, e.producer, e.consumer, f.id, f.path, "
     "f.content, s.id, s.content, p.identity, p.content, c.identity, c.content, n.name, n.identity, v.identity, "
     "v.build, v.reason, v.is_restored, t.digest, t.content, b.id, b.fresh, q.state FROM runs r, edges e, files f, searches s, published p, "
     "commands c, names n, verdicts v, toolchains t, builds b, results q LIMIT 1";
@@ -178,6 +181,7 @@ Opening Database::Impl::bring_up_to_date() {
   if (version < 2 && status == SQLITE_OK) status = run(kResults);
   if (version == 2) status = run(kFromVersion2);
   if ((version == 2 || version == 3) && status == SQLITE_OK) status = run(kFromVersion3);
+  if (version > 0 && status == SQLITE_OK) status = run(kFromVersion4);
   if (status != SQLITE_OK) {
     run("ROLLBACK");
     return says_damaged(status) ? Opening::kNotOurs : Opening::kCannot;
@@ -228,7 +232,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
   if (access == Access::kReadOnly) {
     if (!fs::exists(path, failed)) return failure(ErrorCode::kNotFound, "there are no records in " + path);
     if (database->impl_->open(path, access) == Opening::kOpened) return database;
-    return failure(ErrorCode::kIo, "cannot read the records in " + path + "; the next build makes them anew");
+    return failure(ErrorCode::kIo, "cannot read the records in " + path + "; the next build brings them up to date, or makes them anew");
   }
   fs::create_directories(fs::path(path).parent_path(), failed);
   const auto opening = database->impl_->open(path, access);

@@ -83,20 +83,42 @@ std::optional<double> Records::host_speed(const std::string& host) const {
   return predicted(to_hex(identity_of_host(host)));
 }
 
-void Records::add_host_speed(const std::string& host, double speed) { add_run(identity_of_host(host), speed, 0); }
+void Records::add_host_speed(const std::string& host, double speed) {
+  add_run(identity_of_host(host), speed, 0, host);
+}
+
+std::vector<std::string> Records::hosts() const {
+  auto query = database_->query("SELECT DISTINCT host FROM runs WHERE host != '' ORDER BY host");
+  std::vector<std::string> out;
+  while (query.step()) {
+    if (auto host = query.bytes(0); host_speed(host)) out.push_back(std::move(host));
+  }
+  return out;
+}
+
+std::vector<Run> Records::runs(const Identity& identity) const {
+  auto query = database_->query("SELECT run_seconds, peak_memory_bytes, host FROM runs WHERE identity = ? ORDER BY rowid");
+  query.bind(to_hex(identity));
+  std::vector<Run> out;
+  while (query.step())
+    out.push_back({query.number(0), static_cast<std::uint64_t>(query.integer(1)), query.bytes(2)});
+  return out;
+}
 
 double Records::tail_seconds(const Identity& identity) const {
   std::unordered_map<std::string, double> known;
   return tail(to_hex(identity), kLongestChain, known);
 }
 
-void Records::add_run(const Identity& identity, double run_seconds, std::uint64_t peak_memory_bytes) {
+void Records::add_run(const Identity& identity, double run_seconds, std::uint64_t peak_memory_bytes,
+                      const std::string& host) {
   if (!database_->begin()) return;
   const auto name = to_hex(identity);
-  database_->query("INSERT INTO runs VALUES (?, ?, ?)")
+  database_->query("INSERT INTO runs VALUES (?, ?, ?, ?)")
       .bind(name)
       .bind(run_seconds)
       .bind(static_cast<std::int64_t>(peak_memory_bytes))
+      .bind(host)
       .step();
   database_
       ->query(

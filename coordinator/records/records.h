@@ -19,6 +19,12 @@ namespace extfarm::records {
 // A stable name for an action across builds: hash of its kind, cwd and main output.
 using Identity = Digest;
 
+struct Run {
+  double run_seconds = 0;  // as a host of speed 1 would have taken
+  std::uint64_t peak_memory_bytes = 0;
+  std::string host;  // empty where an earlier extfarm did not say
+};
+
 struct LastVerdict {
   std::int64_t build = 0;  // the build in which it ran
   std::string reason;
@@ -39,10 +45,14 @@ class Records {
   double tail_seconds(const Identity&) const;
   // The largest of the last runs; 0 when never run.
   std::uint64_t peak_memory_bytes(const Identity&) const;
-  void add_run(const Identity&, double run_seconds, std::uint64_t peak_memory_bytes);
+  void add_run(const Identity&, double run_seconds, std::uint64_t peak_memory_bytes, const std::string& host = {});
+  // The last runs (at most 9), the oldest first.
+  std::vector<Run> runs(const Identity&) const;
   // How fast a host is among those it built with; median of the last builds.
   std::optional<double> host_speed(const std::string& host) const;
   void add_host_speed(const std::string& host, double speed);
+  // Those whose speed is known, by name.
+  std::vector<std::string> hosts() const;
   void set_edge(const Identity& producer, const Identity& consumer);
 
   using Each = std::function<void(std::uint32_t id, std::string path, std::string_view content)>;

@@ -1,82 +1,61 @@
 #include "coordinator/shell/explain.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "common/model/byte_strings.h"
-#include "coordinator/farm/action_intake.h"
-#include "coordinator/farm/action_record.h"
 #include "coordinator/farm/build_memory.h"
+#include "coordinator/shell/known_actions.h"
 
 namespace extfarm {
 namespace {
 
-constexpr std::size_t kExamples = 3;
+using nlohmann::ordered_json;
+
+constexpr int kJsonSchema = 1;
 // Which command and environment the next build will ask for, only the build itself can tell.
 constexpr const char* kFresh = "up to date, if it is asked for as before";
 
-struct Found {
-  records::Identity identity;
-  Action action;
+// `state` is for programs, doc/json.md lists them; `reason` is empty where none is needed.
+struct Stand {
+  const char* state;
+  std::string reason;
 };
 
-std::string main_output(const Action& action) {
-  return action.outputs.empty() ? action.argv.back() : action.outputs.front();
-}
-
-std::vector<Found> find_target(const records::Records& records, const std::string& root, const std::string& target) {
-  std::set<records::Identity> identities;
-  for (const auto& name : {target, absolute_path(target, root)}) {
-    for (const auto& identity : records.identities_named(name)) identities.insert(identity);
-  }
-  std::vector<Found> out;
-  for (const auto& identity : identities) {
-    const auto text = records.command(identity);
-    if (auto action = text ? action_from(*text) : std::nullopt) out.push_back({identity, std::move(*action)});
-  }
-  std::sort(out.begin(), out.end(), [](const Found& a, const Found& b) {
-    return std::pair(a.action.kind, main_output(a.action)) < std::pair(b.action.kind, main_output(b.action));
-  });
-  return out;
-}
-
-void say_unknown(const records::Records& records, BuildMemory& memory, const std::string& target) {
-  std::string examples;
-  std::size_t count = 0;
-  for (const auto& identity : records.identities()) {
-    const auto text = records.command(identity);
-    const auto action = text ? action_from(*text) : std::nullopt;
-    if (!action || action->outputs.empty()) continue;
-    if (++count > kExamples) break;
-    examples += (examples.empty() ? "" : ", ") + memory.shown(action->outputs.front());
-  }
-  std::fprintf(stderr,
-               "extfarm: nothing is known of %s; name an output, a source or an extension of a build in this folder"
-               "%s%s\n",
-               target.c_str(), examples.empty() ? "" : ", such as ", examples.c_str());
-}
-
-std::string last_build(const records::Records& records, const records::Identity& identity) {
+Stand last_build(const records::Records& records, const records::Identity& identity) {
   const auto build = records.last_build();
   const auto verdict = records.verdict(identity);
-  if (verdict && verdict->build == build) {
-    return verdict->is_restored ? "an earlier result was put in place, because " + verdict->reason
-                                : "ran, because " + verdict->reason;
-  }
-  return records.was_fresh(build, identity) ? "up to date" : "did not ask for it";
+  if (verdict && verdict->build == build) return {verdict->is_restored ? "restored" : "ran", verdict->reason};
+  return {records.was_fresh(build, identity) ? "fresh" : "not_asked", ""};
+}
+
+Stand now(BuildMemory& memory, ToolchainProbe& probe, KnownAction& known) {
+  const auto toolchain = probe.probe(known.action.toolchain);
+  if (!toolchain) return {"would_fail", toolchain.error().message};
+  known.action.toolchain_digest = toolchain->digest;
+  const auto verdict = memory.judge(known.action, known.identity).verdict;
+  return {verdict.fresh ? "fresh" : "would_run", verdict.fresh ? "" : verdict.reason};
+}
+
+std::string sentence(const Stand& stand, bool is_now) {
+  const std::string state = stand.state;
+  if (state == "restored") return "an earlier result was put in place, because " + stand.reason;
+  if (state == "ran") return "ran, because " + stand.reason;
+  if (state == "not_asked") return "did not ask for it";
+  if (state == "would_run") return "would run, because " + stand.reason;
+  if (state == "would_fail") return "would fail: " + stand.reason;
+  return is_now ? kFresh : "up to date";
+}
+
+ordered_json json_of(const Stand& stand) {
+  return {{"state", stand.state}, {"reason", ordered_json(bytes_to(stand.reason))}};
 }
 
 }  // namespace
 
-int explain(const std::string& project_root, const std::vector<std::string>& targets) {
-  const auto opened = records::Records::open(project_root + "/.extfarm/state.sqlite",
-                                             records::Database::Access::kReadOnly);
-  if (!opened) {
-    std::fprintf(stderr, "extfarm: %s; build here first: extfarm run -- …\n", opened.error().message.c_str());
-    return 1;
-  }
+int explain(const std::string& project_root, const std::vector<std::string>& targets, bool as_json) {
+  const auto opened = open_records(project_root);
+  if (!opened) return 1;
   auto& records = **opened;
   PosixFilesystem filesystem;
   DigestCache digests(filesystem);
@@ -85,30 +64,33 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
   BuildMemory memory(project_root, filesystem, digests, records, runner, probe);
   memory.restore();
   int exit_code = 0;
+  auto told = ordered_json::array();
   for (const auto& target : targets) {
-    auto found = find_target(records, project_root, target);
+    auto found = known_actions(records, project_root, target);
     if (found.empty()) {
-      say_unknown(records, memory, target);
+      say_unknown(records, project_root, target);
       exit_code = 1;
     }
-    for (auto& [identity, action] : found) {
-      std::string now;
-      if (const auto toolchain = probe.probe(action.toolchain)) {
-        action.toolchain_digest = toolchain->digest;
-        const auto verdict = memory.judge(action, identity).verdict;
-        now = verdict.fresh ? kFresh : "would run, because " + verdict.reason;
-      } else {
-        now = "would fail: " + toolchain.error().message;
-      }
-      std::printf("%s (%s%s%s)\n  last build: %s\n  now: %s\n", memory.shown(main_output(action)).c_str(),
-                  name_of(action.kind), action.group.empty() ? "" : ", ", action.group.c_str(),
-                  last_build(records, identity).c_str(), now.c_str());
+    auto actions = ordered_json::array();
+    for (auto& known : found) {
+      const auto before = last_build(records, known.identity);
+      const auto then = now(memory, probe, known);
+      auto json = json_of(known, project_root);
+      json["last_build"] = json_of(before);
+      json["now"] = json_of(then);
+      actions.push_back(std::move(json));
+      if (as_json) continue;
+      std::printf("%s (%s%s%s)\n  last build: %s\n  now: %s\n", memory.shown(main_output(known.action)).c_str(),
+                  name_of(known.action.kind), known.action.group.empty() ? "" : ", ", known.action.group.c_str(),
+                  sentence(before, false).c_str(), sentence(then, true).c_str());
     }
+    told.push_back({{"target", ordered_json(bytes_to(target))}, {"actions", std::move(actions)}});
   }
+  if (as_json) print_json({{"schema", kJsonSchema}, {"targets", std::move(told)}});
   return exit_code;
 }
 
-int explain_local(const std::string& project_root) {
+int explain_local(const std::string& project_root, bool as_json) {
   const std::string file = project_root + "/.extfarm/ran-locally.json";
   const auto text = PosixFilesystem().read(file);
   if (!text) {
@@ -116,7 +98,11 @@ int explain_local(const std::string& project_root) {
     return 1;
   }
   try {
-    const auto build = nlohmann::json::parse(*text);
+    const auto build = ordered_json::parse(*text);
+    if (as_json) {
+      print_json(build);
+      return 0;
+    }
     const auto count = build.at("count").get<std::uint64_t>();
     std::printf("%llu %s locally in the last build\n", static_cast<unsigned long long>(count),
                 count == 1 ? "command ran" : "commands ran");

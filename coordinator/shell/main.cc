@@ -9,11 +9,14 @@
 #include <filesystem>
 #include <sstream>
 
+#include "common/command_line/renderings.h"
 #include "common/transport/keys.h"
 #include "coordinator/front_door/front_door.h"
 #include "coordinator/shell/doctor.h"
 #include "coordinator/shell/explain.h"
 #include "coordinator/shell/graph_build.h"
+#include "coordinator/shell/history.h"
+#include "coordinator/shell/report.h"
 #include "coordinator/shell/run_build.h"
 #include "coordinator/shell/slurm_workers.h"
 #include "coordinator/shell/status.h"
@@ -94,73 +97,86 @@ int main(int argc, char** argv) {
     command->add_flag("!--no-store", options.use_store, "Neither take results of earlier builds from the store nor keep any");
     command->add_option("--store", options.store_folder,
                         "Folder of earlier results, also a team's on the shared filesystem; default: EXTFARM_STORE, "
-                        "else .extfarm/store");
+                        "else .extfarm/store")
+        ->type_name("DIR");
     command->add_option("--store-limit", options.store_limit_bytes, "The store's largest size, such as 500MB or 2GB")
         ->transform(CLI::AsSizeValue(false))
+        ->type_name("BYTES")
         ->default_str("2GB");
     command->add_option("-j,--jobs", jobs, "Local slots; default: EXTFARM_JOBS, MAKE, MAKEFLAGS, else the cores. auto: the default, and the "
                         "command's make and ninja keep as many jobs under way as the farm takes")
+        ->type_name("N")
         ->check([](const std::string& text) {
           return text == "auto" ? "" : complaint_about_count(text, "or auto, which follows the farm");
         });
     command->add_option("--local", local, "The same; 0 starts no local worker")
+        ->type_name("N")
         ->check([](const std::string& text) {
           return text == "0" ? "" : complaint_about_count(text, "or 0 for no worker on this host");
         });
     command->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
+        ->type_name("DIR")
         ->capture_default_str();
     command->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
-    command->add_option("--key-folder", options.key_folder, "Folder of client.key")->capture_default_str();
+    command->add_option("--key-folder", options.key_folder, "Folder of client.key")->type_name("DIR")->capture_default_str();
   }
   for (auto* command : {run, build}) {
     command->add_flag("--top", options.top, "On a terminal, show at its foot what each worker does");
     command->add_option("--verify", options.verified_per_thousand,
                         "Make so many in 1,000 results again on another host, and do without a host that disagrees")
-        ->check(CLI::Range(0, 1000));
+        ->check(CLI::Range(0, 1000))
+        ->type_name("N");
   }
   run->add_flag("--masquerade", options.masquerade,
                 "Put links named gcc, g++, cc, clang, … first on the command's PATH, for builds that name their compiler");
   run->add_option("--farm-tool", options.farm_tools,
                   "Send this program to workers as well, such as swig or f2py; may be repeated")
+      ->type_name("PROGRAM")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  run->add_option("command", options.command, "The build's command, after --")->required();
+  run->add_option("command", options.command, "The build's command, after --")->type_name("COMMAND")->required();
   run->positionals_at_end();
   VerifyOptions verify_options;
-  verification->add_option("command", options.command, "The build's command, after --")->required();
+  verification->add_option("command", options.command, "The build's command, after --")->type_name("COMMAND")->required();
   verification->positionals_at_end();
-  verification->add_option("--also", verify_options.also, "Another folder that the command writes to; may be repeated");
-  verification->add_option("--scratch", verify_options.scratch, "Where the plain build's copy is made; default: TMPDIR or /tmp");
+  verification->add_option("--also", verify_options.also, "Another folder that the command writes to; may be repeated")->type_name("DIR");
+  verification->add_option("--scratch", verify_options.scratch, "Where the plain build's copy is made; default: TMPDIR or /tmp")->type_name("DIR");
   verification->add_flag("--keep", verify_options.keep, "Leave the plain build's files there");
   std::string manifest, database;
-  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it; - is standard input");
+  build->add_option("--manifest", manifest, "The graph, as doc/manifest.md describes it; - is standard input")->type_name("FILE");
   build->add_option("--compdb", database, "The graph as a compilation database, such as compile_commands.json")
+      ->type_name("FILE")
       ->excludes("--manifest");
   build->add_flag("-k,--keep-going", options.keep_going, "Go on with what does not depend on a step that failed");
-  build->add_option("target", options.targets, "Outputs, ids or groups to build; default: all");
+  build->add_option("target", options.targets, "Outputs, ids or groups to build; default: all")->type_name("TARGET");
   auto* keys = app.add_subcommand("keys", "Show this user's public keys; makes them at first");
-  keys->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
+  keys->add_option("--key-folder", options.key_folder, "Folder of the keys")->type_name("DIR")->capture_default_str();
   StatusOptions status_options;
   auto* status = app.add_subcommand("status", "List the workers that have announced themselves; with --serve, show the running build on a page");
   status->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")
+      ->type_name("DIR")
       ->capture_default_str();
   status->add_option("--serve", status_options.serve, "Serve a page that follows the builds in the current folder; default: 127.0.0.1:7180")
+      ->type_name("ADDRESS")
       ->expected(0, 1)
       ->default_str("");
   status->add_flag("--to-network", status_options.to_network, "An address that other machines reach may be served");
+  bool as_json = false;
+  status->add_flag("--json", as_json, "The workers as JSON, as doc/json.md describes it");
   DoctorOptions doctor_options;
   auto* check = app.add_subcommand("doctor", "Say what stands in the way of builds, on this host and on each worker, and what to do about it");
-  check->add_option("folder", doctor_options.folder, "What the workers should see; default: the current folder");
+  check->add_option("folder", doctor_options.folder, "What the workers should see; default: the current folder")->type_name("DIR");
   check->add_option("--compiler", doctor_options.compilers,
                     "Compare this compiler; may be repeated. Default: gcc, g++, clang, clang++ and Python with Cython, those that are here")
+      ->type_name("PROGRAM")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   check->add_flag("--json", doctor_options.as_json, "Findings as JSON");
-  check->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")->capture_default_str();
+  check->add_option("--rendezvous", options.rendezvous, "Folder where workers announce themselves")->type_name("DIR")->capture_default_str();
   check->add_option("--workers", workers, "Endpoints, separated by spaces, in place of all that announce themselves");
-  check->add_option("--key-folder", options.key_folder, "Folder of the keys")->capture_default_str();
+  check->add_option("--key-folder", options.key_folder, "Folder of the keys")->type_name("DIR")->capture_default_str();
   SlurmWorkersOptions slurm_options;
   slurm_options.job.rendezvous = options.rendezvous;
   slurm_options.job.key_folder = options.key_folder;
@@ -170,16 +186,32 @@ int main(int argc, char** argv) {
   std::vector<std::string> targets;
   auto* explanation = app.add_subcommand("explain", "Say why actions ran in the last build, and whether they would now; without a "
                                                 "target, which commands ran locally, and why");
-  explanation->add_option("target", targets, "An output, a source or an extension's name");
+  explanation->add_option("target", targets, "An output, a source or an extension's name")->type_name("TARGET");
+  explanation->add_flag("--json", as_json, "The same as JSON, as doc/json.md describes it");
+  auto* past = app.add_subcommand("history", "Say how long actions took in the last builds of this folder, with how much memory, and where; "
+                                         "without a target, the slowest");
+  past->add_option("target", targets, "An output, a source or an extension's name")->type_name("TARGET");
+  past->add_flag("--json", as_json, "All of it as JSON, as doc/json.md describes it");
+  auto* report = app.add_subcommand("report", "Say how the last build of this folder went, and where its page lies");
+  bool is_opened = false;
+  report->add_flag("--open", is_opened, "Show the page, too, with xdg-open");
+  report->add_flag("--json", as_json, "The last build as JSON, as doc/json.md describes it")->excludes("--open");
+  std::string form;
+  auto* completions = app.add_subcommand("completions", "Print what a shell needs to complete extfarm's options: source <(extfarm completions bash)");
+  completions->add_option("form", form, "The shell; man: the options for manual pages")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kForms), std::end(kForms))));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
   if (keys->parsed()) return show_keys(options.key_folder);
+  if (completions->parsed()) return std::fputs(rendered(description_of(app), form).c_str(), stdout) < 0;
   if (status->parsed()) {
     status_options.rendezvous = options.rendezvous;
     status_options.folder = std::filesystem::current_path().string();
+    status_options.as_json = as_json;
     if (status->count("--serve") > 0 && !status_options.serve) status_options.serve = "";
     return show_status(status_options);
   }
@@ -189,8 +221,12 @@ int main(int argc, char** argv) {
     doctor_options.run = options;
     return doctor(doctor_options);
   }
-  if (explanation->parsed() && targets.empty()) return explain_local(std::filesystem::current_path().string());
-  if (explanation->parsed()) return explain(std::filesystem::current_path().string(), targets);
+  const std::string here = std::filesystem::current_path().string();
+  if (explanation->parsed() && targets.empty()) return explain_local(here, as_json);
+  if (explanation->parsed()) return explain(here, targets, as_json);
+  if (past->parsed()) return show_history(here, targets, as_json);
+  if (report->parsed())
+    return show_report(here, as_json ? ReportForm::kJson : is_opened ? ReportForm::kOpened : ReportForm::kText);
   if (run->parsed() && !variable("EXTFARM_DISABLE").empty()) return run_without_farm(options.command);
   // Inside another `extfarm run`: its coordinator serves this command as well.
   if (run->parsed() && front_door::is_open(variable("EXTFARM_SOCKET"))) return run_without_farm(options.command);
@@ -205,7 +241,7 @@ int main(int argc, char** argv) {
   options.jobs_follow_farm = jobs == "auto";
   if (options.jobs_follow_farm) jobs.clear();
   split_words(workers, options.workers);
-  options.project_root = std::filesystem::current_path().string();
+  options.project_root = here;
   options.core_count = core_count();
   if (local == "0") {
     options.local_slots = 0;

@@ -12,6 +12,7 @@ struct StatusOptions {
   std::string folder;                // whose .extfarm is looked into
   std::optional<std::string> serve;  // --serve [ADDRESS:PORT]; empty text: the default
   bool to_network = false;           // --to-network: an address that others reach may be served
+  bool as_json = false;              // without --serve
 };
 
 // The exit code.  With --serve it returns when INT or TERM has come.

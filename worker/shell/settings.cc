@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "common/command_line/renderings.h"
 #include "worker/execution/scratch_folder.h"
 #include "worker/shell/courtesy_options.h"
 
@@ -52,7 +53,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   settings.rendezvous = default_rendezvous();
   settings.key_folder = home_folder() + "/.extfarm";
   double idle_seconds = 0;
-  std::string slots = "auto", memory = "auto", view = "auto";
+  std::string slots = "auto", memory = "auto", view = "auto", form;
   bool version = false;
 
   CLI::App app{
@@ -65,28 +66,36 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_option("--advertise", settings.advertise, "Host name or address that others reach this machine by");
   app.add_option("--slots", slots, "How many compiles at once; auto: the processors this process may use")
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most;\n"
                  "auto: what this machine, its cgroup or Slurm gives")
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
                  "Folder on the shared filesystem where workers announce themselves")
+      ->type_name("DIR")
       ->capture_default_str();
   app.add_option("--root", settings.roots,
-                 "Compiles may write (privately) only below this folder; may be repeated; default: anywhere");
+                 "Compiles may write (privately) only below this folder; may be repeated; default: anywhere")
+      ->type_name("DIR");
   app.add_option("--trust", settings.trusted,
-                 "Run compilers below this folder; may be repeated; default: /usr, /opt");
+                 "Run compilers below this folder; may be repeated; default: /usr, /opt")
+      ->type_name("DIR");
   app.add_flag("--only-compilers", settings.only_compilers,
                "Of what lies below the --trust folders run only compilers, linkers and archivers: no Cython, no generators");
   app.add_option("--scratch", settings.scratch,
                  "Local folder for private views; not on a network filesystem; default: in /dev/shm if that has a GiB\n"
-                 "for each slot, else in /var/tmp");
+                 "for each slot, else in /var/tmp")
+      ->type_name("DIR");
   app.add_option("--key-folder", settings.key_folder, "Folder of worker.key and authorized_keys")
+      ->type_name("DIR")
       ->capture_default_str();
   app.add_option("--label", settings.label, "Words that the beacon hands on to extfarm status, such as a batch system's job");
   app.add_option("--tools", settings.tools,
-                 "File of what drivers answered to an earlier build on this host (.extfarm/tools)");
-  app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator");
+                 "File of what drivers answered to an earlier build on this host (.extfarm/tools)")
+      ->type_name("FILE");
+  app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator")->type_name("SECONDS");
   app.add_option("--view", view, "auto, or direct: without namespaces")
       ->check(CLI::IsMember({"auto", "direct"}))
       ->capture_default_str();
@@ -95,15 +104,17 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   CourtesyOptions courtesy(app, settings);
   app.add_flag("-q,--quiet", settings.quiet, "Say only what went wrong");
   app.add_flag("--version", version, "Say the version and end");
+  app.add_option("--completions", form, "Print what this shell needs to complete these options, and end; man: the options for manual pages")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kForms), std::end(kForms))));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     exit_code = app.exit(e) == 0 ? 0 : 2;
     return failure(ErrorCode::kInvalid, "");
   }
-  if (version) {
-    std::printf("extfarm-worker 0.1.0\n");
-    exit_code = 0;
+  if (version || !form.empty()) {
+    const std::string said = version ? "extfarm-worker " EXTFARM_VERSION "\n" : rendered(description_of(app), form);
+    exit_code = std::fputs(said.c_str(), stdout) < 0;
     return failure(ErrorCode::kInvalid, "");
   }
   if (slots != "auto") {

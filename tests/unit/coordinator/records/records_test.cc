@@ -236,7 +236,7 @@ TEST_F(RecordsTest, ADamagedPageIsSetAsideWhenItIsMet) {
 
 TEST_F(RecordsTest, ALaterVersionIsSetAside) {
   open();
-  run_sql("PRAGMA user_version = 5");
+  run_sql("PRAGMA user_version = 6");
   expect_set_aside_once();
 }
 
@@ -245,6 +245,7 @@ TEST_F(RecordsTest, AVersionWithoutRestoredVerdictsKeepsThemAll) {
   run_sql("ALTER TABLE verdicts DROP COLUMN is_restored");
   run_sql("INSERT INTO verdicts VALUES ('" + to_hex(digest_of("a")) + "', 7, 'a.h changed')");
   run_sql("DROP TABLE results");
+  run_sql("ALTER TABLE runs DROP COLUMN host");
   run_sql("PRAGMA user_version = 2");
   const auto records = open();
   EXPECT_EQ(records->warning(), "");
@@ -261,11 +262,34 @@ TEST_F(RecordsTest, AVersionWithoutStatesOfResultsGetsThem) {
     records->flush();
   }
   run_sql("DROP TABLE results");
+  run_sql("ALTER TABLE runs DROP COLUMN host");
   run_sql("PRAGMA user_version = 3");
   const auto records = open();
   EXPECT_EQ(records->warning(), "");
   EXPECT_EQ(records->published(digest_of("a")), "result");
   EXPECT_EQ(records->results_state(), 0);
+}
+
+TEST_F(RecordsTest, AVersionWithoutHostsKeepsItsRuns) {
+  open()->add_run(digest_of("a"), 3, 700);
+  run_sql("ALTER TABLE runs DROP COLUMN host");
+  run_sql("PRAGMA user_version = 4");
+  const auto records = open();
+  EXPECT_EQ(records->warning(), "");
+  records->add_run(digest_of("a"), 2, 0, "lab01");
+  const auto runs = records->runs(digest_of("a"));
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].run_seconds, 3);
+  EXPECT_EQ(runs[0].peak_memory_bytes, 700u);
+  EXPECT_EQ(runs[0].host, "");
+  EXPECT_EQ(runs[1].host, "lab01");
+}
+
+TEST_F(RecordsTest, HostsAreThoseWhoseSpeedIsKnown) {
+  const auto records = open();
+  records->add_run(digest_of("a"), 2, 0, "lab03");
+  for (const char* host : {"lab02", "lab01", "lab02"}) records->add_host_speed(host, 0.5);
+  EXPECT_EQ(records->hosts(), (std::vector<std::string>{"lab01", "lab02"}));
 }
 
 TEST_F(RecordsTest, EachStateOfTheResultsHasItsOwnNumber) {
