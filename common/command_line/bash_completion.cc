@@ -83,7 +83,7 @@ std::string bash_completion(const DescribedCommand& program) {
         -*) ;;
 )sh" + (program.commands.empty() ? "" : "        *) command=${command:-${COMP_WORDS[i]}} ;;\n") +
                     "        esac\n    done\n    case $command in\n" + branch("", program);
-  for (const auto& command : program.commands) out += branch(command.name, command);
+  for (const auto& command : program.commands) out += branch(command.name, with_inner_options(command));
   return out + "    esac\n}\ncomplete -F " + function + " " + program.name + "\n";
 }
 

@@ -55,7 +55,7 @@ std::string fish_completion(const DescribedCommand& program) {
     out += "complete -c " + program.name + " -n __fish_use_subcommand -a " + command.name + " -d " +
            quoted(headline(command.text)) + "\n";
   for (const auto& command : program.commands)
-    out += lines(program.name, "__fish_seen_subcommand_from " + command.name, command);
+    out += lines(program.name, "__fish_seen_subcommand_from " + command.name, with_inner_options(command));
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "common/command_line/program_description.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <sstream>
 
 namespace extfarm {
@@ -41,6 +42,23 @@ DescribedCommand description_of(const CLI::App& app) {
   }
   const auto is_shown = [](const CLI::App* command) { return !command->get_name().empty() && !command->get_group().empty(); };
   for (const auto* command : app.get_subcommands(is_shown)) out.commands.push_back(description_of(*command));
+  return out;
+}
+
+DescribedCommand with_inner_options(const DescribedCommand& command) {
+  DescribedCommand out = command;
+  if (command.commands.empty()) return out;
+  DescribedOption which;
+  which.position_name = "command";
+  for (const auto& inner : command.commands) {
+    which.choices.push_back(inner.name);
+    for (const auto& option : inner.options) {
+      const auto is_it = [&](const DescribedOption& known) { return known.names == option.names; };
+      if (std::none_of(out.options.begin(), out.options.end(), is_it)) out.options.push_back(option);
+    }
+  }
+  out.positionals = {which};
+  out.commands.clear();
   return out;
 }
 

@@ -70,7 +70,7 @@ std::string zsh_completion(const DescribedCommand& program) {
       out += "      '" + command.name + ":" + escaped(headline(command.text)) + "'\n";
     out += "    )\n    _describe command commands ;;\n  argument)\n    case $words[1] in\n";
     for (const auto& command : program.commands)
-      out += "    " + command.name + ")\n      _arguments -s -S \\\n" + specs(command, "        ") + "        && return 0 ;;\n";
+      out += "    " + command.name + ")\n      _arguments -s -S \\\n" + specs(with_inner_options(command), "        ") + "        && return 0 ;;\n";
     out += "    esac ;;\n  esac\n";
   }
   // The file of a completion is its function's body; one that is sourced only defines it.

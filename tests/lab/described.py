@@ -22,6 +22,13 @@ def commands():
     return re.findall(r"^  ([a-z]+) ", listed, flags=re.M)
 
 
+def options_at(*words):
+    """Those of a command and of the commands within it: completions look at the first command only."""
+    listed = help_of(*words)
+    within = re.findall(r"^  ([a-z]+) ", listed.split("Subcommands:\n")[1], flags=re.M) if "Subcommands:" in listed else []
+    return options(*words).union(*(options(*words, inner) for inner in within))
+
+
 def options(*words):
     """Every name of an option of that command, such as ("extfarm", "run")."""
     listed = help_of(*words).split("Options:\n")[1].split("Subcommands:")[0]

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from described import SHARE, commands, options
+from described import SHARE, commands, options, options_at
 from farm import program
 
 PATIENCE_SECONDS = 30
@@ -39,7 +39,7 @@ class Bash(unittest.TestCase):
         self.assertEqual(self.offered("extfarm", ""), set(commands()) | options("extfarm"))
         self.assertEqual(self.offered("extfarm", "re"), {"report"})
         for command in commands():
-            self.assertEqual(self.offered("extfarm", command, "-"), options("extfarm", command), command)
+            self.assertEqual(self.offered("extfarm", command, "-"), options_at("extfarm", command), command)
         self.assertEqual(self.offered("extfarm-worker", "-"), options("extfarm-worker"))
 
     def test_values(self):
@@ -75,7 +75,7 @@ class Fish(unittest.TestCase):
         self.assertEqual(self.offered("extfarm "), set(commands()))
         # Of an option with two names fish offers the long one.
         for command in commands():
-            long_ones = {name for name in options("extfarm", command) if name.startswith("--")}
+            long_ones = {name for name in options_at("extfarm", command) if name.startswith("--")}
             self.assertEqual({word for word in self.offered(f"extfarm {command} --") if word != "--"}, long_ones, command)
         self.assertEqual(self.offered("extfarm-worker --view "), {"auto", "direct"})
         self.assertIn("lib/", self.offered("extfarm run --store li"))

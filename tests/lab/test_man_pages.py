@@ -42,6 +42,8 @@ class ManPages(unittest.TestCase):
             else:
                 section = shown(page("extfarm-" + command))
             self.assert_has(options("extfarm", command), section, command)
+        slurm = pages["extfarm"].split("   extfarm workers slurm")[1].split("\n   extfarm ")[0]
+        self.assert_has(options("extfarm", "workers", "slurm"), slurm, "workers slurm")
         self.assert_has(options("extfarm"), pages["extfarm"].split("\nOPTIONS")[1], "extfarm")
         self.assert_has(options("extfarm-worker"), shown(page("extfarm-worker")), "extfarm-worker")
 

@@ -65,9 +65,16 @@ class AttemptFixture : public testing::Test {
     return action;
   }
   Action script(const std::string& text) const { return command(ActionKind::kOther, {"sh", "-c", text}); }
+  // Of the one attempt that is under way.
   AttemptEvent next_event() {
+    auto events = next_events();
+    return events.empty() ? AttemptEvent{} : std::move(events.front());
+  }
+  // All that have come at once: at least one.
+  std::vector<AttemptEvent> next_events() {
     for (int turns = 0; turns < 1500; ++turns) {
-      for (auto& event : executor_->take_events()) return event;
+      auto events = executor_->take_events();
+      if (!events.empty()) return events;
       pollfd ready{executor_->fd(), POLLIN, 0};
       ::poll(&ready, 1, 20);
     }

@@ -76,10 +76,7 @@ TEST_F(ViewConfinement, TwoAttemptsThatWriteOneNameDoNotMeet) {
   executor_->start(other, script("echo two > same; cat same"));
   std::map<AttemptKey, Outcome> outcomes;
   while (outcomes.size() < 2 && !HasFailure()) {
-    auto event = next_event();
-    outcomes[event.key] = event.outcome;
-    // Several may have come at once; the rest of them is asked for again.
-    for (auto& more : executor_->take_events()) outcomes[more.key] = more.outcome;
+    for (auto& event : next_events()) outcomes[event.key] = std::move(event.outcome);
   }
   EXPECT_EQ(outcomes[key_].stdout_bytes, "one\n");
   EXPECT_EQ(outcomes[other].stdout_bytes, "two\n");
