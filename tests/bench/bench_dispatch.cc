@@ -258,7 +258,7 @@ double median(const std::vector<double>& values) { return percentile(values, 0.5
 int main(int argc, char** argv) {
   using namespace extfarm::bench;
   const Arguments arguments(argc, argv);
-  const std::uint64_t actions = arguments.rest.empty() ? 10000 : std::strtoull(arguments.rest[0].c_str(), nullptr, 10);
+  const std::uint64_t actions = arguments.number(10000);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::printf("%lu no-op actions, workers of %u slots, CURVE over loopback; medians of %d rounds in turn\n",
               static_cast<unsigned long>(actions), kSlots, kRounds);

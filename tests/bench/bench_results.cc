@@ -164,7 +164,7 @@ Round measure(std::uint64_t objects, const fs::path& folder) {
 int main(int argc, char** argv) {
   using namespace extfarm::bench;
   const Arguments arguments(argc, argv);
-  const std::uint64_t objects = arguments.rest.empty() ? 1000 : std::strtoull(arguments.rest[0].c_str(), nullptr, 10);
+  const std::uint64_t objects = arguments.number(1000);
   std::string pattern = (fs::temp_directory_path() / "extfarm-bench-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) fail("no folder for the objects");
   std::printf("%lu objects of %lu MiB from %lu workers into %s; bare: the same chunks\n", static_cast<unsigned long>(objects),

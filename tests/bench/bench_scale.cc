@@ -141,7 +141,7 @@ class Drive {
 int main(int argc, char** argv) {
   using namespace extfarm::bench;
   const Arguments arguments(argc, argv);
-  const std::uint64_t most = arguments.rest.empty() ? 1000000 : std::strtoull(arguments.rest[0].c_str(), nullptr, 10);
+  const std::uint64_t most = arguments.number(1000000);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   double first = 0, first_bytes = 0;
   std::printf("%lu workers of %u slots; all events and heartbeats of an action\n",

@@ -20,7 +20,7 @@ Digest toolchain() { return digest_of("the toolchain"); }
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), visits_(seed + 1), keeps_transcript_(keeps_transcript) {
+World::World(std::uint64_t seed, bool keeps_transcript) : dice_(seed), visits_(seed + 1), tails_(seed + 2), keeps_transcript_(keeps_transcript) {
   calm_ = dice_.happens(0.2);
   trouble_ends_ = {std::chrono::seconds(60)};
   if (!calm_) {
@@ -80,7 +80,9 @@ void World::submit(ActionId id) {
       action.made_locally_before.insert(producer);
     }
   }
-  scheduling::ActionSubmitted submitted{id, toolchain(), action.after, action.run_seconds, 0, false, 0,
+  // What an earlier build had behind it; this one may not.
+  const double tail_seconds = tails_.happens(0.3) ? 10 * tails_.unit() : 0;
+  scheduling::ActionSubmitted submitted{id, toolchain(), action.after, action.run_seconds, tail_seconds, false, 0,
                                         action.remembered_bytes};
   if (!calm_ && dice_.happens(0.05)) submitted.not_on = {machines_[dice_.below(machines_.size())]->worker};
   action.not_on = submitted.not_on;

@@ -116,6 +116,7 @@ class World {
 
   Dice dice_;
   Dice visits_;  // of people; their own, so that a seed without any is the build it was before there were some
+  Dice tails_;  // likewise, of what earlier builds remember
   bool keeps_transcript_;
   bool calm_ = false;
   LinkQuality quality_;

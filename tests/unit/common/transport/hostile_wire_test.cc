@@ -149,6 +149,16 @@ class HostileWire : public testing::Test {
     EXPECT_EQ(next, words.size());
     return got;
   }
+  // Of one who has a key, on a socket without our framing and limits.
+  zmq::socket_t admitted_dealer(zmq::context_t& context) const {
+    zmq::socket_t socket(context, zmq::socket_type::dealer);
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::curve_serverkey, worker_.public_key);
+    socket.set(zmq::sockopt::curve_publickey, client_.public_key);
+    socket.set(zmq::sockopt::curve_secretkey, client_.secret_key);
+    socket.connect(bound_->bound_endpoint());
+    return socket;
+  }
   KeyPair worker_ = make_key_pair(), client_ = make_key_pair();
   std::unique_ptr<BoundChannel> bound_;
 };
@@ -220,16 +230,10 @@ TEST_F(HostileWire, TheKeyThatASenderHasProvedComesWithItsMessage) {
   FAIL() << "nothing was heard";
 }
 
-// From one who is admitted, on a socket without the framing of ours.
 TEST_F(HostileWire, AFrameThatIsNoneOfOursIsHeardAsOneUnreadableMessage) {
   for (const auto& parts : std::vector<std::vector<std::string>>{{""}, {"\4\0\0"}, {std::string("\xff\xff\xff\x7fx", 5)}, {"one", "two"}}) {
     zmq::context_t context;
-    zmq::socket_t socket(context, zmq::socket_type::dealer);
-    socket.set(zmq::sockopt::linger, 0);
-    socket.set(zmq::sockopt::curve_serverkey, worker_.public_key);
-    socket.set(zmq::sockopt::curve_publickey, client_.public_key);
-    socket.set(zmq::sockopt::curve_secretkey, client_.secret_key);
-    socket.connect(bound_->bound_endpoint());
+    zmq::socket_t socket = admitted_dealer(context);
     for (std::size_t i = 0; i < parts.size(); ++i)
       socket.send(zmq::buffer(parts[i]), i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
     std::optional<Envelope> heard;
@@ -244,15 +248,10 @@ TEST_F(HostileWire, AFrameThatIsNoneOfOursIsHeardAsOneUnreadableMessage) {
   EXPECT_TRUE(is_another_served());
 }
 
-// Larger than a worker takes: from one who is admitted, on a socket without the limits of ours.
+// Larger than a worker takes.
 TEST_F(HostileWire, AMessageThatIsTooLargeCostsItsSenderTheConnection) {
   zmq::context_t context;
-  zmq::socket_t socket(context, zmq::socket_type::dealer);
-  socket.set(zmq::sockopt::linger, 0);
-  socket.set(zmq::sockopt::curve_serverkey, worker_.public_key);
-  socket.set(zmq::sockopt::curve_publickey, client_.public_key);
-  socket.set(zmq::sockopt::curve_secretkey, client_.secret_key);
-  socket.connect(bound_->bound_endpoint());
+  zmq::socket_t socket = admitted_dealer(context);
   socket.send(zmq::buffer(std::string(9 << 20, 'x')), zmq::send_flags::none);
   for (int turns = 0; turns < 200; ++turns) {
     bound_->wait(-1, kStep);
