@@ -174,6 +174,12 @@ class Monitor {
   zmq::socket_t pair_;
 };
 
+// The ZAP handler's word; a coordinator's end has none.
+std::string proved_key(zmq::message_t& message) {
+  const char* proved = zmq_msg_gets(message.handle(), "User-Id");
+  return proved != nullptr ? proved : "";
+}
+
 void set_limits(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::maxmsgsize, kLongestMessageBytes);
@@ -267,8 +273,7 @@ class ZmqChannel : public Interface {
       if (!peer.more() || !receive_one(frame_)) continue;
       unread_ = std::string_view(frame_.data<char>(), frame_.size());
       sender_ = peer.to_string();
-      const char* proved = zmq_msg_gets(frame_.handle(), "User-Id");  // the ZAP handler's word
-      sender_key_ = proved != nullptr ? proved : "";
+      sender_key_ = proved_key(frame_);
       zmq::message_t rest;
       for (bool more = frame_.more(); more && receive_one(rest); more = rest.more()) unread_ = "";
       return true;
