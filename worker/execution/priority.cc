@@ -4,8 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <fstream>
 #include <set>
 #include <vector>
 
@@ -35,11 +33,6 @@ void make_idle(int pid) {
     }
     found = descendants_of(pid);
   }
-}
-
-void make_session_nicer(int nice) {
-  if (::getsid(0) != ::getpid()) return;
-  std::ofstream("/proc/self/autogroup") << std::min(nice, 19);  // not there: the kernel knows no such groups
 }
 
 }  // namespace extfarm

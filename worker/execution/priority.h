@@ -9,9 +9,4 @@ namespace extfarm {
 // meanwhile are skipped.
 void make_idle(int pid);
 
-// Where the kernel shares processors out by sessions (autogroup), niceness holds
-// within one only.  So a process that leads its session makes the whole of it
-// nicer by so much; another does nothing, for the session is somebody's terminal.
-void make_session_nicer(int nice);
-
 }  // namespace extfarm

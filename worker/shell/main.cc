@@ -13,7 +13,6 @@
 #include <random>
 
 #include "common/system/filesystem.h"
-#include "worker/execution/priority.h"
 #include "worker/shell/calibration.h"
 #include "worker/shell/worker_loop.h"
 
@@ -79,7 +78,6 @@ int main(int argc, char** argv) {
 
   // The worker of one build starts for it, and it would wait.
   if (!settings->exit_with_parent) settings->measured_speed = measure_speed();
-  if (settings->nice > 0) make_session_nicer(settings->idle_priority ? 19 : settings->nice);
   const MonotonicClock clock;
   std::random_device random;
   Beacon beacon;
