@@ -7,11 +7,7 @@ namespace {
 
 // What may stand in place of a value, as words of `compgen`; empty: nothing is offered.
 std::string offer(const DescribedOption& option) {
-  if (!option.choices.empty()) {
-    std::string words;
-    for (const auto& choice : option.choices) words += (words.empty() ? "" : " ") + choice;
-    return "-W '" + words + "'";
-  }
+  if (!option.choices.empty()) return "-W '" + joined(option.choices, " ") + "'";
   if (option.value == "DIR") return "-d";
   if (option.value == "FILE" || option.value == "TARGET") return "-f";
   if (option.value == "COMMAND") return "-c";
@@ -23,12 +19,10 @@ std::string offered(const std::string& words) {
 }
 
 std::string all_names(const DescribedCommand& command) {
-  std::string out;
-  for (const auto& option : command.options) {
-    for (const auto& name : option.names) out += (out.empty() ? "" : " ") + name;
-  }
-  for (const auto& inner : command.commands) out += " " + inner.name;
-  return out;
+  std::vector<std::string> names;
+  for (const auto& option : command.options) names.insert(names.end(), option.names.begin(), option.names.end());
+  for (const auto& inner : command.commands) names.push_back(inner.name);
+  return joined(names, " ");
 }
 
 // The branch of `case $command` for one command; `name` is empty for what comes before any.
@@ -36,9 +30,7 @@ std::string branch(const std::string& name, const DescribedCommand& command) {
   std::string out = "    '" + name + "')\n        case $prev in\n";
   for (const auto& option : command.options) {
     if (option.value.empty()) continue;
-    std::string names;
-    for (const auto& word : option.names) names += (names.empty() ? "" : "|") + word;
-    out += "        " + names + ") " + offered(offer(option)) + " ;;\n";
+    out += "        " + joined(option.names, "|") + ") " + offered(offer(option)) + " ;;\n";
   }
   out += "        esac\n";
   const std::string options = "_extfarm_offer -W '" + all_names(command) + "'";

@@ -14,11 +14,7 @@ std::string quoted(const std::string& text) {
 }
 
 std::string values(const DescribedOption& option) {
-  if (!option.choices.empty()) {
-    std::string words;
-    for (const auto& choice : option.choices) words += (words.empty() ? "" : " ") + choice;
-    return " -x -a " + quoted(words);
-  }
+  if (!option.choices.empty()) return " -x -a " + quoted(joined(option.choices, " "));
   if (option.value == "DIR") return " -x -a '(__fish_complete_directories)'";
   if (option.value == "FILE" || option.value == "TARGET") return " -r -F";
   return option.value.empty() ? "" : " -x";

@@ -34,6 +34,12 @@ DescribedOption described(const CLI::Option& option) {
 
 std::string headline(const std::string& text) { return text.substr(0, text.find_first_of(";\n")); }
 
+std::string joined(const std::vector<std::string>& words, const char* separator) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : separator) + word;
+  return out;
+}
+
 DescribedCommand description_of(const CLI::App& app) {
   DescribedCommand out{app.get_name(), app.get_description(), {}, {}, {}};
   for (const auto* option : app.get_options()) {

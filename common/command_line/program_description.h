@@ -30,6 +30,8 @@ DescribedCommand description_of(const CLI::App&);
 // For completions, which look at the first command only: one that has commands
 // of its own takes their names, and the options of all.
 DescribedCommand with_inner_options(const DescribedCommand&);
+// With a separator between them.
+std::string joined(const std::vector<std::string>& words, const char* separator);
 // What fits behind a name in a list: up to the first semicolon or line's end.
 std::string headline(const std::string& text);
 

@@ -21,11 +21,7 @@ std::string escaped(const std::string& text) {
 }
 
 std::string action_for(const DescribedOption& option) {
-  if (!option.choices.empty()) {
-    std::string words;
-    for (const auto& choice : option.choices) words += (words.empty() ? "" : " ") + choice;
-    return "(" + words + ")";
-  }
+  if (!option.choices.empty()) return "(" + joined(option.choices, " ") + ")";
   if (option.value == "DIR") return "_files -/";
   if (option.value == "FILE" || option.value == "TARGET") return "_files";
   if (option.value == "COMMAND") return "_normal";
@@ -34,8 +30,8 @@ std::string action_for(const DescribedOption& option) {
 
 // One specification a name: those of one option exclude each other.
 std::string option_specs(const DescribedOption& option, const std::string& indent) {
-  std::string out, all;
-  for (const auto& name : option.names) all += (all.empty() ? "" : " ") + name;
+  const std::string all = joined(option.names, " ");
+  std::string out;
   for (const auto& name : option.names) {
     out += indent + "'" + (option.is_repeated ? "*" : "(" + all + ")") + name;
     if (!option.value.empty() && name.starts_with("--")) out += "=";

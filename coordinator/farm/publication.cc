@@ -47,12 +47,10 @@ void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
   if (const auto same = artifacts::check_inputs(job.attestation, digests_); !same) {
     return fail(report.lease, OutcomeClass::kInputsDiffer, same.error().message);
   }
-  job.contents.resize(outputs.size());
-  const bool is_here = report.inline_outputs.size() == outputs.size();
-  if (is_here) {
+  if (report.inline_outputs.size() == outputs.size()) {
     job.contents = report.inline_outputs;
-    job.has_credit = true;
   } else {
+    job.contents.resize(outputs.size());
     job.bytes = total;
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].kind != OutputKind::kFile) continue;
@@ -63,7 +61,7 @@ void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
   }
   const bool is_whole = job.waiting.empty();
   auto& kept = jobs_[report.lease] = std::move(job);
-  if (is_here || is_whole) return finish(report.lease, kept);
+  if (is_whole) return finish(report.lease, kept);
   without_credit_.push_back(report.lease);
   give_credit(now);
 }

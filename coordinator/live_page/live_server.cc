@@ -77,6 +77,7 @@ void LiveServer::Parts::set_up() {
   text("/", embedded::kLiveHtml, "text/html; charset=utf-8");
   text("/page.css", embedded::kPageCss, "text/css");
   text("/live.css", embedded::kLiveCss, "text/css");
+  text("/page.js", embedded::kPageJs, "text/javascript");
   text("/live.js", embedded::kLiveJs, "text/javascript");
   server.Get("/events", [this](const auto&, auto& response) { send_events(response); });
   server.Get("/metrics", [this](const auto&, auto& response) {

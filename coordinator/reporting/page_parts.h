@@ -11,7 +11,7 @@
 namespace extfarm::embedded {
 
 // cmake/rooms.cmake makes one of each file in coordinator/reporting/page.
-extern const std::string_view kReportHtml, kReportCss, kReportJs, kTimelineJs, kTimelineInputJs, kPageCss;
+extern const std::string_view kReportHtml, kReportCss, kReportJs, kTimelineJs, kTimelineInputJs, kPageCss, kPageJs;
 
 }  // namespace extfarm::embedded
 

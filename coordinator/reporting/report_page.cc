@@ -90,7 +90,7 @@ std::function<void(std::ostream&)> text(std::string words) {
 void write_report(const BuildLog& log, std::ostream& page) {
   const Figures figures = figures_of(log);
   const auto script = [](std::ostream& out) {
-    out << embedded::kReportJs << embedded::kTimelineJs << embedded::kTimelineInputJs;
+    out << embedded::kPageJs << embedded::kReportJs << embedded::kTimelineJs << embedded::kTimelineInputJs;
   };
   write_page(embedded::kReportHtml,
              {{"project", text(escaped(log.project_root.substr(log.project_root.find_last_of('/') + 1)))},

@@ -3,7 +3,6 @@
 // which plays the workers) and bytes kept when all are submitted, per action.
 //   bench_scale [--json FILE] [MOST_ACTIONS]
 #include <malloc.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include <queue>
 
 #include "coordinator/scheduling/scheduler.h"
+#include "tests/bench/clocks.h"
 #include "tests/bench/results.h"
 #include "tests/simulation/network.h"
 
@@ -40,13 +40,6 @@ using namespace scheduling;
 constexpr std::uint64_t kWorkers = 1000;
 constexpr std::uint32_t kSlots = 16;
 const Digest kToolchain = digest_of("t");
-
-// Of this process: others may be using the machine.
-double cpu_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 struct Ending {
   Timestamp time;

@@ -1,32 +1,18 @@
 // The other ends of a benchmark's sockets: processes of their own, killed when it is over.
 #pragma once
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "common/base/timestamp.h"
+#include "tests/bench/clocks.h"
 
 namespace extfarm::bench {
-
-inline Timestamp now() {
-  return {std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
-}
-
-// Of this process and its threads, user and system.
-inline double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto to_seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
-  return to_seconds(usage.ru_utime) + to_seconds(usage.ru_stime);
-}
 
 [[noreturn]] inline void fail(const std::string& what) {
   std::fprintf(stderr, "the benchmark failed: %s\n", what.c_str());

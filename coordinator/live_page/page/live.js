@@ -1,19 +1,10 @@
 // The live page: draws each state that /events tells.  Text from builds reaches
 // the page through textContent only.
 "use strict";
-const byId = id => document.getElementById(id);
-const make = (tag, text, cls) => {
-  const e = document.createElement(tag);
-  if (text !== undefined) e.textContent = text;
-  if (cls) e.className = cls;
-  return e;
-};
-const KINDS = ["cythonize", "compile", "link", "archive", "other"];
 const clock = s => {
   const whole = Math.ceil(s), two = n => String(n).padStart(2, "0");
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 };
-const base = path => path.slice(path.lastIndexOf("/") + 1);
 const figures = (place, list) => byId(place).replaceChildren(...list.map(([name, value]) => {
   const box = make("div");
   box.append(make("dt", name), make("dd", value));

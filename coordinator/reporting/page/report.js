@@ -2,18 +2,9 @@
 // the build reaches the page through textContent only.
 "use strict";
 const log = JSON.parse(document.getElementById("log").textContent);
-const byId = id => document.getElementById(id);
-const make = (tag, text, cls) => {
-  const e = document.createElement(tag);
-  if (text !== undefined) e.textContent = text;
-  if (cls) e.className = cls;
-  return e;
-};
-const KINDS = ["cythonize", "compile", "link", "archive", "other"];
 const kindOf = a => !a.counted ? "lost" : KINDS.includes(a.kind) ? a.kind : "other";
 const time = s => s >= 100 ? s.toFixed(0) + " s" : s >= 10 ? s.toFixed(1) + " s" : s >= 1 ? s.toFixed(2) + " s" : Math.round(s * 1000) + " ms";
 const size = b => b >= 1048576 ? (b / 1048576).toFixed(1) + " MiB" : b >= 1024 ? (b / 1024).toFixed(0) + " KiB" : b + " B";
-const base = path => path.slice(path.lastIndexOf("/") + 1);
 const plural = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 // The attempts come as rows of numbers; what many of them share, as places in log.names.
