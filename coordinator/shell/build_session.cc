@@ -127,6 +127,8 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   Duration wait = farm_->time_to_wait();
   if (const auto deadline = runner_.next_deadline_in()) wait = std::min(wait, *deadline);
   channel_->wait(epoll_, std::max(wait, Duration{0}));
+  // Exits first: a signal that the terminal sent to the command and to this process has come here before the command's end.
+  const auto exits = runner_.take_exits();
   while (const auto signal = signals_.take()) {
     if (*signal == SIGTSTP) {  // the terminal is the shell's for a while
       terminal_.clear();
@@ -140,7 +142,7 @@ void BuildSession::turn(const std::function<void(const ProcessExit&)>& on_exit,
   tree_.lock->touch();
   farm_->turn();
   say_demand();
-  for (const auto& exit : runner_.take_exits()) {
+  for (const auto& exit : exits) {
     if (!worker_.id() || exit.id != *worker_.id()) {
       on_exit(exit);
     } else {

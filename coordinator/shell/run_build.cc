@@ -175,7 +175,7 @@ int run_build(const RunOptions& options) {
         [&](int signal) {
           if (!interrupted) interrupted = clock.now();
           // The terminal has told the command too; a signal sent to us alone is passed on.
-          if (pid) ::kill(*pid, signal);
+          if (const auto running = session.runner().pid(*command)) ::kill(*running, signal);
         });
     if (*jobs) {
       if (interrupted || !pid)

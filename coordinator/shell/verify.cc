@@ -79,6 +79,7 @@ Result<Ended> run_plain(const VerifyOptions& options, const std::vector<std::pai
     pollfd waiting[] = {{runner.fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
     const auto deadline = runner.next_deadline_in();
     ::poll(waiting, 2, deadline ? static_cast<int>(seconds(*deadline) * 1000) + 1 : -1);
+    for (auto& ended : runner.take_exits()) exit = std::move(ended);  // before the signals, see BuildSession::turn
     while (const auto signal = signals.take()) {
       if (const auto pid = runner.pid(*started)) {  // the terminal may have told them already
         for (const int below : descendants_of(*pid)) ::kill(below, *signal);
@@ -88,7 +89,6 @@ Result<Ended> run_plain(const VerifyOptions& options, const std::vector<std::pai
       out.was_interrupted = true;
       out.exit_code = 128 + *signal;
     }
-    for (auto& ended : runner.take_exits()) exit = std::move(ended);
     if (exit && !out.was_interrupted) out.exit_code = exit->signal != 0 ? 128 + exit->signal : exit->exit_code;
   }
   out.period.ended = std::time(nullptr);
