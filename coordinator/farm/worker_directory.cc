@@ -53,17 +53,32 @@ void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
   }
 }
 
+// Another address of a worker that is known by an earlier one.  A worker answers a coordinator where it greeted last, so
+// only one of the addresses may go on greeting.
+bool WorkerDirectory::is_second_way(const PeerId& peer) const {
+  const auto current = current_.find(peer);
+  return current != current_.end() && workers_.at(current->second).peer != peer;
+}
+
+// What the coordinator wants of a worker that has not answered yet: it may be one that is known by another address.
+std::vector<LeaseId> WorkerDirectory::leases_behind(const PeerId& peer) const {
+  std::vector<LeaseId> leases;
+  const auto current = current_.find(peer);
+  for (const auto& [id, worker] : workers_) {
+    if (current == current_.end() || current->second == id) leases.insert(leases.end(), worker.leases.begin(), worker.leases.end());
+  }
+  return leases;
+}
+
 void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
+  if (is_second_way(peer)) return;
   const bool answered = current_.contains(peer);
   if (contact.hello_said && now - contact.last_hello < (answered ? kHelloEvery : kFirstHelloEvery)) return;
   protocol::Hello hello;
   hello.coordinator_epoch = settings_.epoch;
   hello.host = settings_.host;
   hello.user = settings_.user;
-  if (answered) {
-    const auto& leases = workers_.at(current_.at(peer)).leases;
-    hello.leases_known.assign(leases.begin(), leases.end());
-  }
+  hello.leases_known = leases_behind(peer);
   if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) == SendStatus::kAccepted) {
     contact.last_hello = now;
     contact.hello_said = true;
@@ -83,6 +98,7 @@ void WorkerDirectory::refresh(Timestamp now) {
       Beacon beacon;
       beacon.name = endpoint;
       beacon.endpoint = endpoint;
+      beacon.public_key = settings_.own_worker_key;
       const auto peer = channel_.connect(endpoint, endpoint, settings_.own_worker_key);
       if (peer) {
         contacts_[*peer] = {beacon, false, {}, false};
@@ -103,9 +119,17 @@ WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
   }
   auto current = current_.find(peer);
   if (current != current_.end() && workers_.at(current->second).epoch != heartbeat.worker_epoch) {
-    sighting.lost = current->second;
+    if (!is_second_way(peer)) sighting.lost = current->second;
     current_.erase(current);
     current = current_.end();
+  }
+  if (current == current_.end()) {
+    if (const auto* same = find_same(contact->second.beacon, heartbeat.worker_epoch)) {
+      const auto& first = contacts_.at(same->peer).beacon.endpoint;
+      complaints_.push_back("worker " + same->name + " is found at " + first + " and at " + contact->second.beacon.endpoint +
+                            "; it counts once, by the first");
+      current = current_.emplace(peer, same->id).first;
+    }
   }
   if (current == current_.end()) {
     KnownWorker worker;
@@ -122,6 +146,15 @@ WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
   sighting.worker = &workers_.at(current->second);
   sighting.worker->slots = std::max(sighting.worker->slots, heartbeat.slots);
   return sighting;
+}
+
+// The worker of that key in that life, if a peer is known to be it.
+const KnownWorker* WorkerDirectory::find_same(const Beacon& beacon, std::uint64_t epoch) const {
+  for (const auto& [peer, id] : current_) {
+    const auto& worker = workers_.at(id);
+    if (worker.epoch == epoch && contacts_.at(peer).beacon.public_key == beacon.public_key) return &worker;
+  }
+  return nullptr;
 }
 
 KnownWorker* WorkerDirectory::find(WorkerId id) {

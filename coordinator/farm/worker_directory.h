@@ -74,11 +74,14 @@ class WorkerDirectory {
   void read_folder(const std::string& folder, bool is_local);
   void say_hello(Timestamp now, const PeerId&, Contact&);
   bool is_reached(const Beacon&) const;
+  bool is_second_way(const PeerId&) const;
+  const KnownWorker* find_same(const Beacon&, std::uint64_t epoch) const;
+  std::vector<LeaseId> leases_behind(const PeerId&) const;
 
   DirectorySettings settings_;
   ConnectingChannel& channel_;
   std::map<PeerId, Contact> contacts_;
-  std::map<PeerId, WorkerId> current_;
+  std::map<PeerId, WorkerId> current_;  // two peers are one worker where it has two addresses
   std::map<WorkerId, KnownWorker> workers_;
   std::set<std::string> complained_;
   std::vector<std::string> complaints_;

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import time
 import unittest
@@ -28,6 +29,17 @@ class Degrades(OneMachine):
         done = self.verify_build("--local", "0", "--workers", "tcp://127.0.0.1:1")
         self.assertEqual((done.returncode, len(self.warnings(done.stderr))), (0, 1), done.stderr)
         self.assertIn("The same, to the byte.", done.stdout)
+
+    def test_a_worker_with_two_addresses_counts_once(self):
+        self.start_worker("worker", slots=2)
+        port = re.search(r"tcp://127\.0\.0\.1:(\d+)", self.log("worker"))[1]
+        self.lay_out(c_project("one", "two", "three", "four"))
+        done = self.run_build("--local", "0", "--workers", f"tcp://127.0.0.1:{port} tcp://localhost:{port}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("it counts once"), 1, done.stderr)
+        actions = last_build(self.folder)["actions"]
+        self.assertEqual((actions["on_workers"], actions["retried"]), (8, 0))
+        self.assertEqual(last_build(self.folder)["slots"], 2)
 
     def test_disabled_it_is_the_command_alone(self):
         expected = self.plain(c_project("one", "two"))
