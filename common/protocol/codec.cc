@@ -77,7 +77,7 @@ void fields(V& v, FetchOutput& x) {
 }
 template <class V>
 void fields(V& v, InputBytes& x) {
-  v(x.lease, x.path, x.found, x.bytes);
+  v(x.lease, x.path, x.offset_bytes, x.size_bytes, x.found, x.bytes);
 }
 template <class V>
 void fields(V& v, Goodbye&) {
@@ -107,7 +107,7 @@ void fields(V& v, OutputChunk& x) {
 }
 template <class V>
 void fields(V& v, NeedInput& x) {
-  v(x.lease, x.path);
+  v(x.lease, x.path, x.offset_bytes);
 }
 
 // The largest value of each enum: anything above is malformed.
@@ -117,7 +117,7 @@ constexpr auto last_of(LeasePhase) { return LeasePhase::kFinished; }
 constexpr auto last_of(OutcomeClass) { return OutcomeClass::kGivenBack; }
 
 struct Bytes {  // what msgpack writes to
-  std::string text;
+  std::string& text;
   void write(const char* bytes, std::size_t size) { text.append(bytes, size); }
 };
 
@@ -141,6 +141,7 @@ class Writer {
   void write(Duration& value) { packer_.pack_int64(value.count()); }
   void write(Digest& value) { write_bytes(value.bytes.data(), value.bytes.size()); }
   void write(std::string& value) { write_bytes(value.data(), value.size()); }
+  void write(std::string_view& value) { write_bytes(value.data(), value.size()); }
   template <class T>
   void write(T& value) {
     if constexpr (std::is_enum_v<T>)
@@ -199,6 +200,10 @@ class Reader {
     if (o.type != msgpack::type::BIN) malformed("a byte string is none");
     value.assign(o.via.bin.ptr, o.via.bin.size);
   }
+  static void read(const msgpack::object& o, std::string_view& value) {
+    if (o.type != msgpack::type::BIN) malformed("a byte string is none");
+    value = {o.via.bin.ptr, o.via.bin.size};
+  }
   template <class T>
   static void read(const msgpack::object& o, T& value) {
     if constexpr (std::is_enum_v<T>) {
@@ -233,12 +238,18 @@ class Reader {
 };
 
 template <class Variant>
-std::string encode_any(const Variant& message) {
-  Bytes bytes;
+void append_any(std::string& out, const Variant& message) {
+  Bytes bytes{out};
   Writer writer(bytes);
   // Writer only reads; one list of fields serves both directions.
   std::visit([&](auto& value) { writer.message(message.index(), value); }, const_cast<Variant&>(message));
-  return std::move(bytes.text);
+}
+
+template <class Variant>
+std::string encode_any(const Variant& message) {
+  std::string out;
+  append_any(out, message);
+  return out;
 }
 
 template <class Variant, std::size_t I = 0>
@@ -284,6 +295,8 @@ Result<Variant> decode_any(std::string_view bytes) {
 
 }  // namespace
 
+void append(std::string& out, const ToWorker& message) { append_any(out, message); }
+void append(std::string& out, const ToCoordinator& message) { append_any(out, message); }
 std::string encode(const ToWorker& message) { return encode_any(message); }
 std::string encode(const ToCoordinator& message) { return encode_any(message); }
 Result<ToWorker> decode_to_worker(std::string_view bytes) { return decode_any<ToWorker>(bytes); }

@@ -10,9 +10,13 @@
 
 namespace extfarm::protocol {
 
+// Appends the message's bytes.
+void append(std::string& out, const ToWorker&);
+void append(std::string& out, const ToCoordinator&);
 std::string encode(const ToWorker&);
 std::string encode(const ToCoordinator&);
 
+// Contents in the message are views into `bytes`.
 // Errors: kMalformed, with what was expected and where.  Never throws.
 Result<ToWorker> decode_to_worker(std::string_view bytes);
 Result<ToCoordinator> decode_to_coordinator(std::string_view bytes);

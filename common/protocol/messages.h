@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -13,10 +14,10 @@
 
 namespace extfarm::protocol {
 
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 // Outputs up to this total travel inside the Report; larger ones are fetched.
 inline constexpr std::uint64_t kInlineOutputBytes = 256 << 10;
-inline constexpr std::uint64_t kChunkBytes = 1 << 20;
+inline constexpr std::uint64_t kChunkBytes = 1 << 20;  // of outputs and of inputs
 
 // ---- coordinator → worker
 struct Hello {  // first, again until a Heartbeat answers, and every second as the coordinator's sign of life
@@ -42,11 +43,13 @@ struct FetchOutput {  // answered by OutputChunk; asking again is harmless
   std::uint64_t offset_bytes = 0;
   std::uint64_t length_bytes = 0;  // at most kChunkBytes
 };
-struct InputBytes {  // answer to NeedInput
+struct InputBytes {  // answer to NeedInput: at most kChunkBytes from the offset on
   LeaseId lease;
   std::string path;
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t size_bytes = 0;  // of the whole file
   bool found = false;
-  std::string bytes;
+  std::string_view bytes;  // the sender's, or of the frame that was read
 };
 struct Goodbye {};  // the coordinator ends: forget all its leases
 
@@ -94,11 +97,12 @@ struct OutputChunk {
   std::uint32_t output_index = 0;
   std::uint64_t offset_bytes = 0;
   bool found = false;
-  std::string bytes;
+  std::string_view bytes;  // the sender's, or of the frame that was read
 };
-struct NeedInput {  // a pinned input did not appear on the worker in time
+struct NeedInput {  // a pinned input did not appear on the worker in time; asking again is harmless
   LeaseId lease;
   std::string path;
+  std::uint64_t offset_bytes = 0;  // what is before it has come
 };
 
 using ToWorker = std::variant<Hello, ProbeToolchain, StartAction, RevokeLease, FetchOutput, InputBytes, Goodbye>;

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/base/descriptor.h"
 #include "common/system/clock.h"
 
 namespace extfarm {
@@ -119,6 +120,29 @@ Result<void> PosixFilesystem::write_atomically(const std::string& path, std::str
     ::unlink(temporary.c_str());
     return tl::unexpected(error);
   }
+  return {};
+}
+
+Result<void> read_part(const std::string& path, std::uint64_t offset_bytes, std::span<char> into) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return tl::unexpected(io_error("open", path));
+  for (std::size_t done = 0; done < into.size();) {
+    const ssize_t n = ::pread(file.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset_bytes + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(io_error("read", path));
+    if (n == 0) return failure(ErrorCode::kIo, "cannot read " + path + ": it ends before byte " + std::to_string(offset_bytes + into.size()));
+    done += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+Result<void> append_part(const std::string& path, std::uint64_t offset_bytes, std::string_view bytes) {
+  const int first = offset_bytes == 0 ? O_CREAT | O_TRUNC : 0;
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | first, 0600));
+  if (file.get() < 0) return tl::unexpected(io_error("open", path));
+  const bool is_placed = ::lseek(file.get(), static_cast<off_t>(offset_bytes), SEEK_SET) >= 0;
+  if (!is_placed || !write_all(file.get(), bytes) || ::fchmod(file.get(), 0644) != 0 || !file.close())
+    return tl::unexpected(io_error("write", path));
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -48,6 +49,13 @@ class PosixFilesystem : public Filesystem {
   std::optional<std::vector<std::string>> list(const std::string& folder) const override;
   Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t mode) override;
 };
+
+// Reads as many bytes as `into` has, from `offset_bytes` on.  Errors: kNotFound,
+// kIo; also when the file ends before.
+Result<void> read_part(const std::string& path, std::uint64_t offset_bytes, std::span<char> into);
+
+// Writes `bytes` there, in a file that ends before them and is made (0644) when they are its first.  Errors: kIo.
+Result<void> append_part(const std::string& path, std::uint64_t offset_bytes, std::string_view bytes);
 
 // Whether `folder` lies on a filesystem that other hosts may write to; also when that cannot be told.
 bool is_on_network(const std::string& folder);

@@ -2,6 +2,7 @@
 // zmq_channel.cc is the only user of ZeroMQ.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ using PeerId = std::string;
 
 struct Envelope {
   PeerId peer;
-  std::string bytes;
+  std::string_view bytes;  // lie in the channel, until the next receive()
   std::string key;  // Z85: the public key that the sender has proved; a worker's end only
 };
 
@@ -46,8 +47,9 @@ class Channel {
   // not a delivery.
   virtual SendStatus send(const PeerId&, std::string_view bytes) = 0;
   // In one frame with whatever else is posted to this peer until the next
-  // wait() or flush().  Never blocks, and is no delivery.
-  virtual void post(const PeerId&, std::string_view bytes) = 0;
+  // wait() or flush(), or until it is full.  `write` appends the message to what
+  // it is given.  Never blocks, and is no delivery.
+  virtual void post(const PeerId&, const std::function<void(std::string&)>& write) = 0;
   virtual void flush() = 0;
   // Ends the peer's connection (a worker does so after a malformed message:
   // later messages of that peer are dropped unread).

@@ -1,6 +1,5 @@
 #include "common/transport/frame.h"
 
-#include <array>
 #include <cstdint>
 
 #include "common/base/check.h"
@@ -12,12 +11,13 @@ constexpr std::size_t kLengthBytes = 4;
 
 }  // namespace
 
-void append_message(std::string& frame, std::string_view message) {
-  FARM_CHECK(message.size() <= UINT32_MAX);
-  std::array<char, kLengthBytes> length{};
-  for (std::size_t i = 0; i < kLengthBytes; ++i) length[i] = static_cast<char>(message.size() >> (8 * i));
-  frame.append(length.data(), length.size());
-  frame.append(message);
+void append_message(std::string& frame, const std::function<void(std::string&)>& write) {
+  const std::size_t before = frame.size();
+  frame.append(kLengthBytes, '\0');
+  write(frame);
+  const std::size_t length = frame.size() - before - kLengthBytes;
+  FARM_CHECK(length <= UINT32_MAX);
+  for (std::size_t i = 0; i < kLengthBytes; ++i) frame[before + i] = static_cast<char>(length >> (8 * i));
 }
 
 std::optional<std::string_view> take_message(std::string_view& frame) {

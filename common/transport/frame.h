@@ -4,13 +4,15 @@
 //   message = length (4 bytes, little endian) bytes
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace extfarm {
 
-void append_message(std::string& frame, std::string_view message);
+// `write` appends the message to the frame.
+void append_message(std::string& frame, const std::function<void(std::string&)>& write);
 
 // Takes the first message off `frame`.  Empty: there is no whole one, and
 // `frame` is left as it was.

@@ -19,7 +19,7 @@ namespace extfarm {
 namespace {
 
 constexpr std::int64_t kLongestMessageBytes = 8 << 20;  // a chunk is 1 MiB, a report's inline outputs 256 KiB
-constexpr std::size_t kFullFrameBytes = 64 << 10;         // no further message goes with so much
+constexpr std::size_t kFullFrameBytes = 64 << 10;       // no further message goes with so much
 constexpr int kLongestHandshakeMs = 5000;               // then a connection that has not proved a key is closed
 constexpr int kWaitingConnections = 512;                // not yet accepted; a flood shall not shut others out
 constexpr int kZapEnforceDomain = 93;                   // raw option: cppzmq of Debian 12 has no name for it
@@ -180,6 +180,17 @@ std::string proved_key(zmq::message_t& message) {
   return proved != nullptr ? proved : "";
 }
 
+// Called by the thread of libzmq's that has sent it.
+void let_go_of_frame(void*, void* frame) { delete static_cast<std::string*>(frame); }
+
+// The frame itself, not a copy.
+zmq::message_t message_of(std::string&& frame) {
+  auto kept = std::make_unique<std::string>(std::move(frame));
+  zmq::message_t message(kept->data(), kept->size(), let_go_of_frame, kept.get());
+  kept.release();
+  return message;
+}
+
 void set_limits(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::maxmsgsize, kLongestMessageBytes);
@@ -223,7 +234,7 @@ class ZmqChannel : public Interface {
         continue;
       }
       const auto message = take_message(*unread_);
-      Envelope envelope{sender_, std::string(message.value_or("")), sender_key_};
+      Envelope envelope{sender_, message.value_or(""), sender_key_};
       if (!message || unread_->empty()) unread_.reset();
       return envelope;
     }
@@ -233,21 +244,18 @@ class ZmqChannel : public Interface {
   SendStatus send(const PeerId& peer, std::string_view bytes) override {
     std::string frame;
     if (auto posted = posted_.extract(peer)) frame = std::move(posted.mapped());
-    append_message(frame, bytes);
-    return send_frame(peer, frame);
+    append_message(frame, [&](std::string& end) { end += bytes; });
+    return send_frame(peer, std::move(frame));
   }
 
-  void post(const PeerId& peer, std::string_view bytes) override {
-    std::string& frame = posted_[peer];
-    if (!frame.empty() && frame.size() + bytes.size() > kFullFrameBytes) {
-      send_frame(peer, frame);
-      frame.clear();
-    }
-    append_message(frame, bytes);
+  void post(const PeerId& peer, const std::function<void(std::string&)>& write) override {
+    const auto posted = posted_.try_emplace(peer).first;
+    append_message(posted->second, write);
+    if (posted->second.size() >= kFullFrameBytes) send_frame(peer, std::move(posted_.extract(posted).mapped()));
   }
 
   void flush() override {
-    for (const auto& [peer, frame] : posted_) send_frame(peer, frame);
+    for (auto& [peer, frame] : posted_) send_frame(peer, std::move(frame));
     posted_.clear();
   }
 
@@ -286,12 +294,13 @@ class ZmqChannel : public Interface {
       if (zmq_errno() != EINTR) return false;
     }
   }
-  SendStatus send_frame(const PeerId& peer, const std::string& frame) {
+  SendStatus send_frame(const PeerId& peer, std::string frame) {
     if (dropped_.contains(peer)) return SendStatus::kPeerGone;
     if (zmq_send(socket_.handle(), peer.data(), peer.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
       return zmq_errno() == EAGAIN ? SendStatus::kPeerFull : SendStatus::kPeerGone;
     }
-    if (zmq_send(socket_.handle(), frame.data(), frame.size(), ZMQ_DONTWAIT) < 0) return SendStatus::kPeerGone;
+    auto message = message_of(std::move(frame));
+    if (zmq_msg_send(message.handle(), socket_.handle(), ZMQ_DONTWAIT) < 0) return SendStatus::kPeerGone;
     return SendStatus::kAccepted;
   }
 

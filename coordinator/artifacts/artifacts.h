@@ -1,5 +1,5 @@
 // Checks what a worker attests against this host's files, and publishes its
-// outputs.  Nothing is written before everything was checked.
+// outputs.  Nothing takes its name before everything was checked.
 #pragma once
 
 #include <functional>
@@ -23,9 +23,8 @@ Result<void> check_inputs(const Attestation&, DigestCache&);
 Result<void> check_outputs(const Attestation&, const std::vector<std::string>& view_roots);
 
 // Writes every output: `contents[i]` belongs to attestation.outputs[i] (files
-// only; verified against size and digest before anything is written).  Files
-// go to temporary names first and are renamed together at the end; kRemoved
-// ones are unlinked.  Each folder is looked at again, held open: one that has come
+// only).  Files go to temporary names first, are verified against size and digest, and
+// are renamed together at the end; kRemoved ones are unlinked.  Each folder is looked at again, held open: one that has come
 // to lead outside `view_roots` since check_outputs is refused.  An output that is a device or a pipe here (/dev/null) is refused.
 // Errors: kIo, kRefused; then no temporary file is left.
 Result<void> publish(const Attestation&, const std::vector<std::string>& contents,

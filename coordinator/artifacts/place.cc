@@ -16,11 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-tl::unexpected<Error> io_failure(const std::string& path) {
-  return failure(ErrorCode::kIo, "cannot make the folder of " + path + ": " + std::strerror(errno) +
-                                     "; make room or rights there and build again");
-}
-
 // Asked of the open folder itself; of its name only where there is no /proc.
 std::string real_name(int folder, const fs::path& name) {
   std::string real(PATH_MAX, '\0');
@@ -32,6 +27,15 @@ std::string real_name(int folder, const fs::path& name) {
 }
 
 }  // namespace
+
+tl::unexpected<Error> io_failure(const std::string& attempted, const std::string& path) {
+  return failure(ErrorCode::kIo, "cannot " + attempted + " " + path + ": " + std::strerror(errno) +
+                                     "; make room or rights there and build again");
+}
+
+tl::unexpected<Error> refusal(const std::string& output, const std::string& why) {
+  return failure(ErrorCode::kRefused, "the output " + output + " " + why);
+}
 
 std::vector<std::string> resolved(const std::vector<std::string>& roots) {
   std::vector<std::string> out;
@@ -59,13 +63,13 @@ Result<Place> Place::open(const std::string& path, const std::vector<std::string
     parent = parent.parent_path();
     folder = open_parent();
   }
-  if (folder.get() < 0) return io_failure(path);
+  if (folder.get() < 0) return io_failure("make the folder of", path);
   if (!lies_within(real_name(folder.get(), parent), roots))
-    return failure(ErrorCode::kRefused, "the output " + path + " lies outside the build's folders");
+    return refusal(path, "lies outside the build's folders");
   for (auto name = missing.rbegin(); name != missing.rend(); ++name) {
-    if (::mkdirat(folder.get(), name->c_str(), 0777) != 0 && errno != EEXIST) return io_failure(path);
+    if (::mkdirat(folder.get(), name->c_str(), 0777) != 0 && errno != EEXIST) return io_failure("make the folder of", path);
     Descriptor next(::openat(folder.get(), name->c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (next.get() < 0) return io_failure(path);
+    if (next.get() < 0) return io_failure("make the folder of", path);
     folder = std::move(next);
   }
   return Place(std::move(folder), fs::path(path).filename().string());

@@ -26,6 +26,10 @@ class Place {
   std::string name_;
 };
 
+// Of what could not be done: by errno, with what to do; and of what may not be.
+tl::unexpected<Error> io_failure(const std::string& attempted, const std::string& path);
+tl::unexpected<Error> refusal(const std::string& output, const std::string& why);
+
 // Each root as it is without symlinks.
 std::vector<std::string> resolved(const std::vector<std::string>& roots);
 

@@ -218,8 +218,8 @@ void Farm::read_messages() {
       handle_toolchain(from, *probed);
     else if (auto* report = std::get_if<protocol::Report>(&*message))
       handle_report(from, std::move(*report));
-    else if (auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
-      publications_.receive(turn_started_, from, std::move(*chunk));
+    else if (const auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
+      publications_.receive(turn_started_, from, *chunk);
     else if (const auto* need = std::get_if<protocol::NeedInput>(&*message))
       handle_need(from, *need);
     end_publications();
@@ -310,12 +310,14 @@ void Farm::handle_need(WorkerId from, const protocol::NeedInput& need) {
   const auto& pinned = entries_.at(it->second.action).action.pinned;
   const bool asked_for =
       std::any_of(pinned.begin(), pinned.end(), [&](const auto& p) { return p.path == need.path; });
-  protocol::InputBytes answer{need.lease, need.path, false, {}};
-  if (asked_for) {
-    if (auto bytes = parts_.filesystem.read(need.path)) {
-      answer.found = true;
-      answer.bytes = std::move(*bytes);
-    }
+  protocol::InputBytes answer{need.lease, need.path, need.offset_bytes, 0, false, {}};
+  std::vector<char> part;
+  const auto stamp = asked_for ? parts_.filesystem.stat(need.path) : std::nullopt;
+  if (stamp && stamp->is_regular && need.offset_bytes <= stamp->size_bytes) {
+    part.resize(std::min(stamp->size_bytes - need.offset_bytes, protocol::kChunkBytes));
+    answer.found = read_part(need.path, need.offset_bytes, part).has_value();
+    answer.size_bytes = stamp->size_bytes;
+    answer.bytes = {part.data(), part.size()};
   }
   parts_.directory.send(from, answer);
 }

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "coordinator/artifacts/artifacts.h"
 
 namespace extfarm {
 namespace {
 
-constexpr std::size_t kWindow = 4;  // chunks under way per result: hides the round trip
+// Chunks under way from each worker: hides the round trip, and as long as few workers send, what
+// has come is still in the processor's cache when it is written.
+constexpr std::uint64_t kWindowBytes = 4 * protocol::kChunkBytes;
 constexpr std::uint64_t kLargestResultBytes = 4ull << 30;
 constexpr Duration kAskAgainAfter = std::chrono::seconds(2);
 constexpr Duration kGiveUpAfter = std::chrono::seconds(15);  // without a single chunk
@@ -20,110 +23,109 @@ void Publications::fail(LeaseId lease, OutcomeClass failure, const std::string& 
 }
 
 void Publications::forget(std::map<LeaseId, Job>::iterator it) {
-  if (it->second.has_credit)
-    held_bytes_ -= it->second.bytes;
-  else
-    std::erase(without_credit_, it->first);
+  const auto& [lease, job] = *it;
+  for (const auto& part : job.asked) hold(job.worker, -static_cast<std::int64_t>(part.length_bytes));
+  std::erase(lines_[job.worker].wanting, lease);
   jobs_.erase(it);
+}
+
+void Publications::hold(WorkerId worker, std::int64_t more_bytes) {
+  held_bytes_ += static_cast<std::uint64_t>(more_bytes);
+  lines_[worker].held_bytes += static_cast<std::uint64_t>(more_bytes);
 }
 
 void Publications::begin(Timestamp now, WorkerId worker, const Action& action,
                          const protocol::Report& report) {
-  Job job;
-  job.worker = worker;
-  job.view_roots = action.view_roots;
-  job.attestation = report.outcome.attestation;
-  job.last_progress = job.last_asked = now;
-  const auto& outputs = job.attestation.outputs;
+  const auto& attestation = report.outcome.attestation;
+  const auto& outputs = attestation.outputs;
   std::uint64_t total = 0;
   for (const auto& output : outputs) {
     if (output.size_bytes > kLargestResultBytes || (total += output.size_bytes) > kLargestResultBytes) {
       return fail(report.lease, OutcomeClass::kInfrastructure, "its outputs are larger than 4 GiB");
     }
   }
-  if (const auto allowed = artifacts::check_outputs(job.attestation, job.view_roots); !allowed) {
+  if (const auto allowed = artifacts::check_outputs(attestation, action.view_roots); !allowed) {
     return fail(report.lease, OutcomeClass::kInfrastructure, allowed.error().message);
   }
-  if (const auto same = artifacts::check_inputs(job.attestation, digests_); !same) {
+  if (const auto same = artifacts::check_inputs(attestation, digests_); !same) {
     return fail(report.lease, OutcomeClass::kInputsDiffer, same.error().message);
   }
-  if (report.inline_outputs.size() == outputs.size()) {
-    job.contents = report.inline_outputs;
-  } else {
-    job.contents.resize(outputs.size());
-    job.bytes = total;
-    for (std::uint32_t i = 0; i < outputs.size(); ++i) {
-      if (outputs[i].kind != OutputKind::kFile) continue;
-      for (std::uint64_t offset = 0; offset < outputs[i].size_bytes; offset += protocol::kChunkBytes) {
-        job.waiting.push_back({i, offset, std::min(protocol::kChunkBytes, outputs[i].size_bytes - offset)});
-      }
+  if (report.inline_outputs.size() == outputs.size())
+    return end(report.lease, artifacts::publish(attestation, report.inline_outputs, action.view_roots), total);
+  const auto [it, is_new] = jobs_.try_emplace(report.lease, now, worker, action, attestation);
+  FARM_CHECK(is_new);
+  Job& job = it->second;
+  for (std::uint32_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].kind != OutputKind::kFile) continue;
+    job.bytes += outputs[i].size_bytes;
+    for (std::uint64_t offset = 0; offset < outputs[i].size_bytes; offset += protocol::kChunkBytes) {
+      job.waiting.push_back({i, offset, std::min(protocol::kChunkBytes, outputs[i].size_bytes - offset)});
     }
   }
-  const bool is_whole = job.waiting.empty();
-  auto& kept = jobs_[report.lease] = std::move(job);
-  if (is_whole) return finish(report.lease, kept);
-  without_credit_.push_back(report.lease);
-  give_credit(now);
+  if (job.waiting.empty()) return end(report.lease, job.staging.publish(), job.bytes);
+  lines_[worker].wanting.push_back(report.lease);
+  ask_more(now);
 }
 
-// The oldest first; one that is larger than the credit has it for itself.
-void Publications::give_credit(Timestamp now) {
-  while (!without_credit_.empty()) {
-    const LeaseId lease = without_credit_.front();
+// One part is let through in any case: it may be larger than what is allowed.
+bool Publications::may_ask(const Line& line) const {
+  if (line.wanting.empty()) return false;
+  const std::uint64_t more = jobs_.at(line.wanting.front()).waiting.front().length_bytes;
+  return (line.held_bytes == 0 || line.held_bytes + more <= kWindowBytes) &&
+         (held_bytes_ == 0 || held_bytes_ + more <= credit_bytes_);
+}
+
+// Of the workers that may be asked, the one whose lease is the oldest.
+void Publications::ask_more(Timestamp now) {
+  for (;;) {
+    Line* next = nullptr;
+    for (auto& [worker, line] : lines_) {
+      if (may_ask(line) && (next == nullptr || line.wanting.front() < next->wanting.front())) next = &line;
+    }
+    if (next == nullptr) return;
+    const LeaseId lease = next->wanting.front();
     Job& job = jobs_.at(lease);
-    if (held_bytes_ > 0 && held_bytes_ + job.bytes > credit_bytes_) return;
-    without_credit_.pop_front();
-    held_bytes_ += job.bytes;
-    job.has_credit = true;
-    job.last_progress = job.last_asked = now;
-    const auto& outputs = job.attestation.outputs;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (outputs[i].kind == OutputKind::kFile) job.contents[i].resize(outputs[i].size_bytes);
-    }
-    ask_more(now, lease, job);
-  }
-}
-
-void Publications::ask_more(Timestamp now, LeaseId lease, Job& job) {
-  while (!job.waiting.empty() && job.asked.size() < kWindow) {
+    if (job.asked.empty()) job.last_progress = now;  // before, nothing was to come
+    job.last_asked = now;
     job.asked.push_back(job.waiting.front());
     job.waiting.pop_front();
-    const auto& part = job.asked.back();
-    ask_(job.worker, {lease, part.output_index, part.offset_bytes, part.length_bytes});
-    job.last_asked = now;
+    if (job.waiting.empty()) next->wanting.pop_front();
+    hold(job.worker, static_cast<std::int64_t>(job.asked.back().length_bytes));
+    ask_for(job, lease, job.asked.back());
   }
 }
 
-void Publications::receive(Timestamp now, WorkerId worker, protocol::OutputChunk chunk) {
+void Publications::ask_for(const Job& job, LeaseId lease, const Part& part) const {
+  ask_(job.worker, {lease, part.output_index, part.offset_bytes, part.length_bytes});
+}
+
+// Parts are answered in the order in which they were asked for.  What is not the next one answers
+// a question asked twice, or comes behind one that was lost: both are asked for again.
+void Publications::receive(Timestamp now, WorkerId worker, const protocol::OutputChunk& chunk) {
   const auto it = jobs_.find(chunk.lease);
-  if (it == jobs_.end() || it->second.worker != worker) return;
+  if (it == jobs_.end() || it->second.worker != worker || it->second.asked.empty()) return;
   Job& job = it->second;
-  const auto part = std::find_if(job.asked.begin(), job.asked.end(), [&](const Part& asked) {
-    return asked.output_index == chunk.output_index && asked.offset_bytes == chunk.offset_bytes;
-  });
-  if (part == job.asked.end()) return;  // the answer to a question asked twice
-  if (!chunk.found || chunk.bytes.size() != part->length_bytes) {
+  const Part& next = job.asked.front();
+  if (next.output_index != chunk.output_index || next.offset_bytes != chunk.offset_bytes) return;
+  if (!chunk.found || chunk.bytes.size() != next.length_bytes)
     return fail(chunk.lease, OutcomeClass::kInfrastructure, "the worker no longer has its outputs");
-  }
-  chunk.bytes.copy(job.contents[chunk.output_index].data() + chunk.offset_bytes, chunk.bytes.size());
-  job.asked.erase(part);
+  if (const auto added = job.staging.add(chunk.output_index, chunk.bytes); !added)
+    return end(chunk.lease, added, 0);
+  hold(worker, -static_cast<std::int64_t>(next.length_bytes));
+  job.asked.pop_front();
   job.last_progress = now;
-  ask_more(now, chunk.lease, job);
-  if (job.asked.empty() && job.waiting.empty()) finish(chunk.lease, job);
-  give_credit(now);
+  if (job.asked.empty() && job.waiting.empty()) end(chunk.lease, job.staging.publish(), job.bytes);
+  ask_more(now);
 }
 
-void Publications::finish(LeaseId lease, Job& job) {
-  const auto published = artifacts::publish(job.attestation, job.contents, job.view_roots);
+void Publications::end(LeaseId lease, const Result<void>& published, std::uint64_t bytes) {
   if (!published) {
     fail(lease, OutcomeClass::kInfrastructure, published.error().message);
     ends_.back().is_this_hosts_fault = published.error().code == ErrorCode::kIo;
     return;
   }
-  PublicationEnd end{lease, std::nullopt, ""};
-  for (const auto& content : job.contents) end.bytes_returned += content.size();
-  forget(jobs_.find(lease));
-  ends_.push_back(end);
+  if (const auto it = jobs_.find(lease); it != jobs_.end()) forget(it);
+  ends_.push_back({lease, std::nullopt, "", bytes});
 }
 
 void Publications::lose(WorkerId worker) {
@@ -133,23 +135,23 @@ void Publications::lose(WorkerId worker) {
   }
   for (const auto lease : lost)
     fail(lease, OutcomeClass::kInfrastructure, "its worker was lost before it had sent the result");
+  lines_.erase(worker);
 }
 
 void Publications::advance(Timestamp now) {
   std::vector<LeaseId> silent;
   for (auto& [lease, job] : jobs_) {
-    if (!job.has_credit) continue;
+    if (job.asked.empty()) continue;  // its turn has not come
     if (now - job.last_progress >= kGiveUpAfter) {
       silent.push_back(lease);
     } else if (now - std::max(job.last_asked, job.last_progress) >= kAskAgainAfter) {
-      for (const auto& part : job.asked)
-        ask_(job.worker, {lease, part.output_index, part.offset_bytes, part.length_bytes});
+      for (const auto& part : job.asked) ask_for(job, lease, part);
       job.last_asked = now;
     }
   }
   for (const auto lease : silent)
     fail(lease, OutcomeClass::kInfrastructure, "its worker stopped sending the result");
-  give_credit(now);
+  ask_more(now);
 }
 
 std::vector<PublicationEnd> Publications::take_ends() { return std::exchange(ends_, {}); }

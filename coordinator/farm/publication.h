@@ -1,7 +1,8 @@
 // Brings an accepted result home: fetches what did not travel inside the
-// report, checks the attestation against this host, publishes.  Chunks are
-// asked for with a window, so a worker never sends more than that unasked; and
-// of all results no more are asked for than the credit allows to be held.
+// report, checks the attestation against this host, publishes.  Each worker is
+// asked for a window of chunks, so it never sends more than that unasked, and
+// all of them for no more than the credit.  What arrives is written at once, so
+// no more than that is held.
 #pragma once
 
 #include <deque>
@@ -14,6 +15,7 @@
 #include "common/model/action.h"
 #include "common/protocol/messages.h"
 #include "common/system/filesystem.h"
+#include "coordinator/artifacts/staging.h"
 
 namespace extfarm {
 
@@ -32,12 +34,12 @@ class Publications {
       : digests_(digests), ask_(std::move(ask)), credit_bytes_(credit_bytes) {}
 
   void begin(Timestamp now, WorkerId, const Action&, const protocol::Report&);
-  void receive(Timestamp now, WorkerId, protocol::OutputChunk);
+  void receive(Timestamp now, WorkerId, const protocol::OutputChunk&);
   void lose(WorkerId);  // what it had not sent will not come
   void advance(Timestamp now);
   std::vector<PublicationEnd> take_ends();
   bool is_idle() const { return jobs_.empty(); }
-  // Of results that are under way; more than the credit only for one that is larger.
+  // What was asked for and has not come: what arrives unread is a part of it.
   std::uint64_t held_bytes() const { return held_bytes_; }
 
  private:
@@ -46,27 +48,32 @@ class Publications {
     std::uint64_t offset_bytes, length_bytes;
   };
   struct Job {
+    Job(Timestamp now, WorkerId from, const Action& action, const Attestation& attested)
+        : worker(from), attestation(attested), staging(attestation, action.view_roots), last_progress(now), last_asked(now) {}
     WorkerId worker;
-    std::vector<std::string> view_roots;
     Attestation attestation;
-    std::vector<std::string> contents;
-    std::deque<Part> waiting;
-    std::vector<Part> asked;
+    artifacts::Staging staging;
+    std::deque<Part> waiting, asked;  // in the order of the outputs
     Timestamp last_progress, last_asked;
-    std::uint64_t bytes = 0;  // of its contents
-    bool has_credit = false;  // its contents may be held
+    std::uint64_t bytes = 0;  // of its files
   };
-  void give_credit(Timestamp now);
+  struct Line {  // of one worker
+    std::deque<LeaseId> wanting;  // results with parts to ask for, oldest first
+    std::uint64_t held_bytes = 0;
+  };
+  bool may_ask(const Line&) const;
+  void ask_more(Timestamp now);
+  void ask_for(const Job&, LeaseId, const Part&) const;
+  void hold(WorkerId, std::int64_t more_bytes);
   void forget(std::map<LeaseId, Job>::iterator);
-  void ask_more(Timestamp now, LeaseId, Job&);
-  void finish(LeaseId, Job&);
+  void end(LeaseId, const Result<void>& published, std::uint64_t bytes);
   void fail(LeaseId, OutcomeClass, const std::string& reason);
 
   DigestCache& digests_;
   Ask ask_;
   std::uint64_t credit_bytes_;
   std::map<LeaseId, Job> jobs_;
-  std::deque<LeaseId> without_credit_;  // oldest first
+  std::map<WorkerId, Line> lines_;  // of workers that a job is of
   std::uint64_t held_bytes_ = 0;
   std::vector<PublicationEnd> ends_;
 };

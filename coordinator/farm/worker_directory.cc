@@ -171,7 +171,7 @@ void WorkerDirectory::send(WorkerId id, const protocol::ToWorker& message) {
   const auto* worker = find(id);
   const auto current = worker == nullptr ? current_.end() : current_.find(worker->peer);
   if (current == current_.end() || current->second != id) return;  // an earlier life
-  channel_.post(worker->peer, protocol::encode(message));
+  channel_.post(worker->peer, [&](std::string& frame) { protocol::append(frame, message); });
 }
 
 void WorkerDirectory::say_goodbye() {

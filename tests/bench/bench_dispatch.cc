@@ -63,7 +63,7 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
   std::uint64_t sequence = 1;
   const Outcome outcome = sample_outcome();
   std::vector<session::Event> events;
-  const auto send = [&](const protocol::ToCoordinator& message) { channel.post(peer, protocol::encode(message)); };
+  const auto send = [&](const protocol::ToCoordinator& message) { channel.post(peer, [&](std::string& frame) { protocol::append(frame, message); }); };
   while (true) {
     const auto deadline = session.next_deadline();
     channel.wait(-1, deadline ? std::max(Duration{0}, *deadline - now()) : Duration{std::chrono::seconds(1)});
@@ -129,7 +129,7 @@ class Coordinator {
  private:
   inline static const Digest kToolchain = digest_of("t");
 
-  void send(const PeerId& peer, const protocol::ToWorker& message) { channel_->post(peer, protocol::encode(message)); }
+  void send(const PeerId& peer, const protocol::ToWorker& message) { channel_->post(peer, [&](std::string& frame) { protocol::append(frame, message); }); }
   void greet() {
     for (std::size_t i = 0; i < peers_.size(); ++i) send(peers_[i], protocol::Hello{protocol::kVersion, 7, "h", "u", {known_[i].begin(), known_[i].end()}});
     greeted_ = now();

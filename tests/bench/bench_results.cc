@@ -1,7 +1,8 @@
-// Results on their way home: objects of 5 MB from four workers, fetched in
+// Results on their way home: objects of 5 MB, files of four workers, fetched in
 // chunks, checked and published as a build does it; beside it, in turn, as many
 // bytes in chunks of the same size through bare sockets.  Workers are processes
-// of their own.  Says how much of them the coordinator held at most.
+// of their own; processor time is that of all.  Says how much of the objects
+// the coordinator held at most.
 //   bench_results [--json FILE] [OBJECTS]
 #include <malloc.h>
 
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kWorkers = 4;
 constexpr std::uint32_t kSlots = 8;  // results that wait at each worker
 constexpr std::uint64_t kObjectBytes = 5 << 20;
-constexpr std::uint32_t kBareAtOnce = 4 * kSlots;  // as many chunks under way
+constexpr std::uint32_t kBareAtOnce = 4;  // as many chunks under way
 constexpr int kRounds = 3;
 
 // Bytes like those of an object: neither all alike nor random.
@@ -39,21 +40,23 @@ std::string sample_object() {
   return bytes;
 }
 
-void run_worker(const KeyPair& own, const std::string& client_key, int descriptor) {
+void run_worker(const KeyPair& own, const std::string& client_key, const std::string& object, int descriptor) {
   auto channel = make_bound_channel("tcp://127.0.0.1:*", own, {client_key});
   if (!channel) fail(channel.error().message);
   FarEnds::tell(descriptor, (*channel)->bound_endpoint());
-  const std::string object = sample_object();
+  std::vector<char> part(protocol::kChunkBytes);
   while (true) {
     (*channel)->wait(-1, std::chrono::seconds(1));
     while (auto envelope = (*channel)->receive()) {
       const auto message = protocol::decode_to_worker(envelope->bytes);
       if (!message) ::_exit(1);
       protocol::ToCoordinator answer = protocol::NeedInput{};  // to the first word: it is there
-      if (const auto* fetch = std::get_if<protocol::FetchOutput>(&*message))
+      if (const auto* fetch = std::get_if<protocol::FetchOutput>(&*message)) {
+        if (!read_part(object, fetch->offset_bytes, {part.data(), fetch->length_bytes})) ::_exit(1);
         answer = protocol::OutputChunk{fetch->lease, fetch->output_index, fetch->offset_bytes, true,
-                                       object.substr(fetch->offset_bytes, fetch->length_bytes)};
-      (*channel)->post(envelope->peer, protocol::encode(answer));
+                                       {part.data(), fetch->length_bytes}};
+      }
+      (*channel)->post(envelope->peer, [&](std::string& frame) { protocol::append(frame, answer); });
     }
   }
 }
@@ -65,7 +68,7 @@ class Coordinator {
       : channel_(std::move(*make_connecting_channel(own))),
         digests_(filesystem_),
         publications_(digests_, [this](WorkerId to, const protocol::FetchOutput& fetch) {
-          channel_->post(peers_[to.value], protocol::encode(protocol::ToWorker{fetch}));
+          channel_->post(peers_[to.value], [&](std::string& frame) { protocol::append(frame, protocol::ToWorker{fetch}); });
         }),
         folder_(folder) {
     action_.view_roots = {folder.string()};
@@ -101,8 +104,8 @@ class Coordinator {
       while (auto envelope = channel_->receive()) {
         auto message = protocol::decode_to_coordinator(envelope->bytes);
         if (!message) fail(message.error().message);
-        if (auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
-          publications_.receive(now(), WorkerId{std::stoull(envelope->peer.substr(1))}, std::move(*chunk));
+        if (const auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
+          publications_.receive(now(), WorkerId{std::stoull(envelope->peer.substr(1))}, *chunk);
         held_bytes_ = std::max(held_bytes_, publications_.held_bytes());
       }
       publications_.advance(now());
@@ -132,30 +135,38 @@ class Coordinator {
   std::uint64_t held_bytes_ = 0;
 };
 
-struct Round {
-  double megabytes_per_second = 0, bare_megabytes_per_second = 0;
-  std::uint64_t held_bytes = 0;
+struct Cost {
+  double megabytes_per_second = 0, cpu_ms_per_megabyte = 0;
 };
 
-Round measure(std::uint64_t objects, const fs::path& folder) {
-  const double megabytes = static_cast<double>(objects * kObjectBytes) / 1e6;
-  Round round;
-  {
-    BareSockets sockets(kWorkers, protocol::kChunkBytes);
-    const std::string request = protocol::encode(protocol::ToWorker{protocol::FetchOutput{{1}, 0, 0, protocol::kChunkBytes}});
-    const Timestamp began = now();
-    sockets.exchange(request, objects * kObjectBytes / protocol::kChunkBytes, kBareAtOnce);
-    round.bare_megabytes_per_second = megabytes / seconds(now() - began);
-  }
+// Of moving so much by `move`, which returns how long that took, without its preparations.
+template <class Move>
+Cost cost_of(double megabytes, Move&& move) {
+  const auto cpu = [] { return cpu_seconds() + cpu_seconds(RUSAGE_CHILDREN); };
+  const double cpu_before = cpu();
+  const double wall = move();
+  return {megabytes / wall, 1e3 * (cpu() - cpu_before) / megabytes};
+}
+
+double move_barely(std::uint64_t objects) {
+  BareSockets sockets(kWorkers, protocol::kChunkBytes);
+  const std::string request = protocol::encode(protocol::ToWorker{protocol::FetchOutput{{1}, 0, 0, protocol::kChunkBytes}});
+  const Timestamp began = now();
+  sockets.exchange(request, objects * kObjectBytes / protocol::kChunkBytes, kBareAtOnce);
+  return seconds(now() - began);
+}
+
+double bring_home(std::uint64_t objects, const fs::path& folder, std::uint64_t& held_bytes) {
+  const std::string object = folder.string() + "/object";
+  if (const auto bytes = sample_object(); !(std::ofstream(object, std::ios::binary) << bytes)) fail("cannot write " + object);
   const KeyPair own = make_key_pair(), worker = make_key_pair();
   FarEnds workers;
-  for (std::size_t i = 0; i < kWorkers; ++i) workers.start([&](int fd) { run_worker(worker, own.public_key, fd); });
+  for (std::size_t i = 0; i < kWorkers; ++i) workers.start([&](int fd) { run_worker(worker, own.public_key, object, fd); });
   Coordinator coordinator(own, worker, workers, folder);
   const Timestamp began = now();
   coordinator.bring_home(objects);
-  round.megabytes_per_second = megabytes / seconds(now() - began);
-  round.held_bytes = coordinator.held_bytes();
-  return round;
+  held_bytes = coordinator.held_bytes();
+  return seconds(now() - began);
 }
 
 }  // namespace
@@ -169,17 +180,25 @@ int main(int argc, char** argv) {
   if (::mkdtemp(pattern.data()) == nullptr) fail("no folder for the objects");
   std::printf("%lu objects of %lu MiB from %lu workers into %s; bare: the same chunks\n", static_cast<unsigned long>(objects),
               static_cast<unsigned long>(kObjectBytes >> 20), static_cast<unsigned long>(kWorkers), pattern.c_str());
-  std::printf("%10s %10s %7s %16s\n", "MB/s", "bare MB/s", "ratio", "held at most MiB");
+  std::printf("%10s %10s %7s %11s %11s %7s %16s\n", "MB/s", "bare MB/s", "ratio", "CPU ms/MB", "bare ms/MB", "ratio", "held at most MiB");
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  const double megabytes = static_cast<double>(objects * kObjectBytes) / 1e6;
   for (int i = 0; i < kRounds; ++i) {
-    const Round round = measure(objects, pattern);
-    const double ratio = round.megabytes_per_second / round.bare_megabytes_per_second;
-    std::printf("%10.0f %10.0f %7.2f %16.1f\n", round.megabytes_per_second, round.bare_megabytes_per_second, ratio,
-                static_cast<double>(round.held_bytes) / (1 << 20));
+    std::uint64_t held_bytes = 0;
+    const Cost bare = cost_of(megabytes, [&] { return move_barely(objects); });
+    const Cost home = cost_of(megabytes, [&] { return bring_home(objects, pattern, held_bytes); });
+    const double ratio = home.megabytes_per_second / bare.megabytes_per_second;
+    const double cpu_ratio = bare.cpu_ms_per_megabyte / home.cpu_ms_per_megabyte;
+    std::printf("%10.0f %10.0f %7.2f %11.2f %11.2f %7.2f %16.1f\n", home.megabytes_per_second, bare.megabytes_per_second, ratio,
+                home.cpu_ms_per_megabyte, bare.cpu_ms_per_megabyte, cpu_ratio, static_cast<double>(held_bytes) / (1 << 20));
     std::fflush(stdout);
-    rows.push_back({{"megabytes_per_second", round.megabytes_per_second},
-                    {"bare_megabytes_per_second", round.bare_megabytes_per_second},
-                    {"ratio", ratio}, {"held_bytes", round.held_bytes}});
+    rows.push_back({{"megabytes_per_second", home.megabytes_per_second},
+                    {"bare_megabytes_per_second", bare.megabytes_per_second},
+                    {"ratio", ratio},
+                    {"cpu_ms_per_megabyte", home.cpu_ms_per_megabyte},
+                    {"bare_cpu_ms_per_megabyte", bare.cpu_ms_per_megabyte},
+                    {"cpu_ratio", cpu_ratio},
+                    {"held_bytes", held_bytes}});
   }
   fs::remove_all(pattern);
   write_results(arguments, {{"benchmark", "results"}, {"objects", objects}, {"object_bytes", kObjectBytes}, {"rounds", rows}});

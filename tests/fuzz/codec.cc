@@ -86,7 +86,7 @@ ToWorker to_worker_from(fuzz::Input& in) {
   if (kind == 2) return StartAction{lease, action_from(in)};
   if (kind == 3) return RevokeLease{lease};
   if (kind == 4) return FetchOutput{lease, static_cast<std::uint32_t>(in.number()), in.number(), in.number()};
-  if (kind == 5) return InputBytes{lease, in.text(), in.byte() % 2 != 0, in.text()};
+  if (kind == 5) return InputBytes{lease, in.text(), in.number(), in.number(), in.byte() % 2 != 0, in.piece()};
   return Goodbye{};
 }
 
@@ -122,8 +122,8 @@ ToCoordinator to_coordinator_from(fuzz::Input& in) {
   }
   if (kind == 2) return Report{lease, outcome_from(in), texts_from(in)};
   if (kind == 3)
-    return OutputChunk{lease, static_cast<std::uint32_t>(in.number()), in.number(), in.byte() % 2 != 0, in.text()};
-  return NeedInput{lease, in.text()};
+    return OutputChunk{lease, static_cast<std::uint32_t>(in.number()), in.number(), in.byte() % 2 != 0, in.piece()};
+  return NeedInput{lease, in.text(), in.number()};
 }
 
 }  // namespace

@@ -49,9 +49,11 @@ class Input {
     for (std::uint8_t left = byte() % 9; left > 0; --left) out = out << 8 | byte();
     return out;
   }
-  std::string text() {
+  std::string text() { return std::string(piece()); }
+  // Of the bytes themselves.
+  std::string_view piece() {
     const std::size_t size = std::min<std::size_t>(byte(), rest_.size());
-    std::string out(rest_.substr(0, size));
+    const auto out = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return out;
   }

@@ -149,6 +149,19 @@ class Attestation(unittest.TestCase):
         told = self.check(self.start_farmed(), expected)
         self.assertEqual(told["rejected"]["inputs_differ"], 0)
 
+    def test_a_large_object_that_a_link_sees_late(self):
+        """Larger than any frame: the worker is sent it in parts."""
+        makefile = "lib.so: big.o\n\t$(CXX) -shared -o $@ big.o\nbig.o: big.cc\n\t$(CXX) -fPIC -c big.cc -o $@\n"
+        self.lay_out({"Makefile": makefile, "big.cc": "unsigned char big[9 << 20] = {1};\n"})
+        self.mount_stale("one", "late")
+        plain = self.lab["head"].run("make", "CXX=g++", cwd=PROJECT)
+        self.assertEqual(plain.returncode, 0, plain.stderr)
+        expected = contents(self.folder, ".o", ".so")
+        self.clean()
+        start_worker(self.lab["one"], 2)
+        told = self.check(self.start_farmed(), expected)
+        self.assertEqual((told["actions"]["on_workers"], told["actions"]["retried"]), (2, 0))
+
     def test_cached_attributes(self):
         self.lay_out({**FILES, "config.h": OLD_CONFIG})
         self.mount_stale("one", "frozen")

@@ -13,8 +13,9 @@ const char* __ubsan_default_options() { return EXTFARM_LOG ":print_stacktrace=1"
 const char* __tsan_default_options() { return EXTFARM_LOG ":die_after_fork=0:second_deadlock_stack=1"; }
 
 // libzmq and the libsodium that it decrypts with are not built with the sanitizer, so their locks and atomics are not seen:
-// each message that a thread of theirs hands to one of ours looks like a race, and so does the key that comes with it.
+// each message that a thread of theirs hands to one of ours looks like a race, and so does the key that comes with it, and
+// the frame that such a thread deletes once it is sent.
 const char* __tsan_default_suppressions() {
-  return "called_from_lib:libzmq.so.5\ncalled_from_lib:libsodium.so.23\nrace:proved_key\n";
+  return "called_from_lib:libzmq.so.5\ncalled_from_lib:libsodium.so.23\nrace:proved_key\nrace:let_go_of_frame\n";
 }
 }

@@ -2,6 +2,7 @@
 // what is told of it in the end.  Starts nothing.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,8 +34,12 @@ struct Attempt {
   std::optional<ProcessId> process;
   ProcessExit exit;
   std::vector<CollectedOutput> outputs;
-  std::set<std::string> supplied;  // pinned inputs whose bytes came in a message
-  std::set<std::string> asked;
+  std::set<std::string> supplied;  // pinned inputs whose bytes came in messages
+  struct Arriving {
+    std::uint64_t size_bytes = 0;  // of what has come so far
+    Timestamp asked;               // for what comes next
+  };
+  std::map<std::string, Arriving> arriving;  // pinned inputs that were asked for
   Timestamp started;
   std::optional<Timestamp> stopped_at;  // its process, at the latest
   DigestCache::Moment launched = 0;

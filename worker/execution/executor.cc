@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -18,6 +17,7 @@
 #include "worker/execution/command_preparation.h"
 #include "worker/execution/direct_mode.h"
 #include "worker/execution/fork_server.h"
+#include "worker/execution/input_arrival.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/priority.h"
 #include "worker/execution/private_view.h"
@@ -53,6 +53,7 @@ struct Executor::Impl {
   std::optional<Outcome> refusal(Attempt&);
   Result<Toolchain> ask(const ToolchainSpec&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
+  void ask_for_input(const AttemptKey&, const std::string& path, Attempt::Arriving&);
   std::uint64_t recent_kernel_kills();
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
@@ -76,6 +77,7 @@ struct Executor::Impl {
   std::map<ProcessId, AttemptKey> processes;
   std::map<ProcessId, std::string> dying;  // killed attempts' folders: what they wrote last goes with them
   std::vector<AttemptEvent> events;
+  std::vector<char> read_back;  // what read_output() read last; kept, for fresh memory costs more than the reading
   std::uint64_t next_folder = 1;
   std::uint64_t kills = 0;
   std::optional<Timestamp> kills_looked_at;
@@ -128,7 +130,7 @@ void Executor::Impl::fail(const AttemptKey& key, Attempt& attempt, OutcomeClass 
 
 void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome outcome) {
   attempt.state = State::kFinished;
-  events.push_back({AttemptEvent::Kind::kFinished, key, "", std::move(outcome)});
+  events.push_back({AttemptEvent::Kind::kFinished, key, "", 0, std::move(outcome)});
 }
 
 // A driver that is asked for its parts is run, and outside every view.
@@ -211,35 +213,31 @@ bool Executor::Impl::inputs_are_here(const AttemptKey& key, Attempt& attempt) {
     if (attempt.supplied.contains(pinned.path)) continue;
     if (digests.digest(pinned.path) == pinned.digest) continue;
     complete = false;
-    if (is_late && attempt.asked.insert(pinned.path).second) {
-      events.push_back({AttemptEvent::Kind::kNeedsInput, key, pinned.path, {}});
-    }
+    if (!is_late) continue;
+    const auto [arriving, is_new] = attempt.arriving.try_emplace(pinned.path);
+    if (is_new || clock.now() - arriving->second.asked >= settings.pinned_wait)
+      ask_for_input(key, pinned.path, arriving->second);
   }
   return complete;
 }
 
-void Executor::supply_input(const AttemptKey& key, const std::string& path, bool found,
-                            const std::string& bytes) {
+void Executor::supply_input(const AttemptKey& key, const InputPart& part) {
   const auto it = impl_->attempts.find(key);
   if (it == impl_->attempts.end() || it->second.state != Impl::State::kWaitingForInputs) return;
   auto& attempt = it->second;
-  const auto& pinned = attempt.action.pinned;
-  const auto wanted =
-      std::find_if(pinned.begin(), pinned.end(), [&](const auto& p) { return p.path == path; });
-  if (wanted == pinned.end()) return;
-  if (!found || digest_of(bytes) != wanted->digest || !attempt.view) {
-    return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
-                       path + " is not here as the submitting host sees it");
+  const auto arriving = attempt.arriving.find(part.path);
+  if (arriving == attempt.arriving.end() || arriving->second.size_bytes != part.offset_bytes) return;  // asked for twice
+  if (const auto taken = take_part(attempt, part, impl_->digests); !taken) {
+    const bool differs = taken.error().code == ErrorCode::kRefused;
+    return impl_->fail(key, attempt, differs ? OutcomeClass::kInputsDiffer : OutcomeClass::kInfrastructure, taken.error().message);
   }
-  const auto place = attempt.view->place_of(path);
-  if (!place) {
-    return impl_->fail(key, attempt, OutcomeClass::kInputsDiffer,
-                       path + " lies outside the view and differs here");
-  }
-  const auto written = impl_->filesystem.write_atomically(*place, bytes, 0644);
-  if (!written) return impl_->fail(key, attempt, OutcomeClass::kInfrastructure, written.error().message);
-  attempt.supplied.insert(path);
+  if (!attempt.supplied.contains(part.path)) return impl_->ask_for_input(key, part.path, arriving->second);
   if (impl_->inputs_are_here(key, attempt)) impl_->launch(key, attempt);
+}
+
+void Executor::Impl::ask_for_input(const AttemptKey& key, const std::string& path, Attempt::Arriving& arriving) {
+  arriving.asked = clock.now();
+  events.push_back({AttemptEvent::Kind::kNeedsInput, key, path, arriving.size_bytes, {}});
 }
 
 void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
@@ -343,21 +341,17 @@ void Executor::forget(const AttemptKey& key) {
   if (!folder.empty()) remove_tree(folder);
 }
 
-Result<std::string> Executor::read_output(const AttemptKey& key, std::uint32_t index,
-                                          std::uint64_t offset_bytes, std::uint64_t length_bytes) const {
+Result<std::string_view> Executor::read_output(const AttemptKey& key, std::uint32_t index,
+                                               std::uint64_t offset_bytes, std::uint64_t length_bytes) {
   const auto it = impl_->attempts.find(key);
-  if (it == impl_->attempts.end() || index >= it->second.outputs.size()) {
+  if (it == impl_->attempts.end() || index >= it->second.outputs.size())
     return failure(ErrorCode::kNotFound, "there is no such output any more");
-  }
-  const auto& stored = it->second.outputs[index].stored_at;
-  std::ifstream file(stored, std::ios::binary);
-  std::string bytes(length_bytes, '\0');
-  file.seekg(static_cast<std::streamoff>(offset_bytes));
-  file.read(bytes.data(), static_cast<std::streamsize>(length_bytes));
-  if (static_cast<std::uint64_t>(file.gcount()) != length_bytes) {
-    return failure(ErrorCode::kIo, "cannot read " + stored + " back");
-  }
-  return bytes;
+  auto& buffer = impl_->read_back;
+  if (buffer.size() < length_bytes) buffer.resize(length_bytes);
+  const std::span<char> part(buffer.data(), length_bytes);
+  if (const auto read = read_part(it->second.outputs[index].stored_at, offset_bytes, part); !read)
+    return tl::unexpected(read.error());
+  return std::string_view(part.data(), part.size());
 }
 
 void Executor::recall_tools(std::string_view answers) { impl_->probe.restore(answers); }

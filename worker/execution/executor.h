@@ -14,6 +14,7 @@
 #include "common/model/action.h"
 #include "common/model/outcome.h"
 #include "common/system/clock.h"
+#include "worker/execution/input_arrival.h"
 #include "worker/execution/limits.h"
 
 namespace extfarm {
@@ -37,7 +38,7 @@ struct ExecutorSettings {
   bool idle_priority = false;          // see make_idle()
   std::optional<Duration> time_limit;  // for each program of an attempt
   std::vector<std::string> hidden_files;  // secrets: empty in every private view
-  Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked
+  Duration pinned_wait = std::chrono::seconds(2);  // until NeedInput is asked, and until it is asked again
 };
 
 struct AttemptEvent {
@@ -45,6 +46,7 @@ struct AttemptEvent {
   Kind kind;
   AttemptKey key;
   std::string path;  // kNeedsInput
+  std::uint64_t offset_bytes = 0;  // likewise
   Outcome outcome;   // kFinished
 };
 
@@ -57,13 +59,14 @@ class Executor {
 
   // Every failure comes back as a kFinished event with its outcome class.
   void start(const AttemptKey&, const Action&);
-  void supply_input(const AttemptKey&, const std::string& path, bool found, const std::string& bytes);
+  // What a kNeedsInput event asked for.  After each part the next one is asked for by such an event.
+  void supply_input(const AttemptKey&, const InputPart&);
   // Kills the process group of an attempt and forgets it, outputs too.
   // The same for a finished one.  Unknown keys are ignored.
   void forget(const AttemptKey&);
-  // Bytes of a finished attempt's output (index into attestation.outputs).
-  Result<std::string> read_output(const AttemptKey&, std::uint32_t index, std::uint64_t offset_bytes,
-                                  std::uint64_t length_bytes) const;
+  // Bytes of a finished attempt's output (index into attestation.outputs), valid until the next call.
+  Result<std::string_view> read_output(const AttemptKey&, std::uint32_t index, std::uint64_t offset_bytes,
+                                       std::uint64_t length_bytes);
   Result<Toolchain> probe(const ToolchainSpec&);
   // ToolchainProbe::restore()
   void recall_tools(std::string_view answers);

@@ -231,12 +231,13 @@ void WorkerLoop::handle(CoordinatorId from, const protocol::ToWorker& message) {
     }
     send(from, answer);
   } else if (const auto* fetch = std::get_if<protocol::FetchOutput>(&message)) {
-    auto bytes = executor_.read_output({from, fetch->lease}, fetch->output_index, fetch->offset_bytes,
-                                       std::min(fetch->length_bytes, protocol::kChunkBytes));
+    const auto bytes = executor_.read_output({from, fetch->lease}, fetch->output_index, fetch->offset_bytes,
+                                             std::min(fetch->length_bytes, protocol::kChunkBytes));
     send(from, protocol::OutputChunk{fetch->lease, fetch->output_index, fetch->offset_bytes,
-                                     bytes.has_value(), bytes ? std::move(*bytes) : std::string{}});
+                                     bytes.has_value(), bytes.value_or("")});
   } else if (const auto* input = std::get_if<protocol::InputBytes>(&message)) {
-    executor_.supply_input({from, input->lease}, input->path, input->found, input->bytes);
+    executor_.supply_input({from, input->lease},
+                           {input->path, input->offset_bytes, input->size_bytes, input->found, input->bytes});
   } else if (std::holds_alternative<protocol::Goodbye>(message)) {
     end_coordinator(from);
   }
@@ -260,7 +261,7 @@ void WorkerLoop::read_attempts() {
     const auto it = attempts_.find(event.key);
     if (it == attempts_.end()) continue;
     if (event.kind == AttemptEvent::Kind::kNeedsInput) {
-      send(event.key.coordinator, protocol::NeedInput{event.key.lease, event.path});
+      send(event.key.coordinator, protocol::NeedInput{event.key.lease, event.path, event.offset_bytes});
       continue;
     }
     spdlog::debug("attempt.finished lease={} outcome={} exit={} run_ms={:.0f} reason=\"{}\"",
@@ -345,12 +346,12 @@ void WorkerLoop::send_report(CoordinatorId coordinator, LeaseId lease) {
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       std::string bytes;
       if (outputs[i].kind == OutputKind::kFile) {
-        auto read = executor_.read_output(it->first, i, 0, outputs[i].size_bytes);
+        const auto read = executor_.read_output(it->first, i, 0, outputs[i].size_bytes);
         if (!read) {
           report.outcome.outcome_class = OutcomeClass::kInfrastructure;
           report.outcome.reason = read.error().message;
         } else {
-          bytes = std::move(*read);
+          bytes = *read;
         }
       }
       report.inline_outputs.push_back(std::move(bytes));
@@ -363,7 +364,7 @@ void WorkerLoop::send(CoordinatorId to, const protocol::ToCoordinator& message) 
   const auto it = coordinators_.find(to);
   if (it == coordinators_.end()) return;
   // Not delivered is no loss: heartbeats, reports and answers are asked for again.
-  channel_.post(it->second.peer, protocol::encode(message));
+  channel_.post(it->second.peer, [&](std::string& frame) { protocol::append(frame, message); });
 }
 
 }  // namespace extfarm

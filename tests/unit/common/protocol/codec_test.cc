@@ -83,6 +83,22 @@ TEST(Codec, AHeaderThatPromisesGigabytesIsRefused) {
   }
 }
 
+// A chunk is written to its file from where it was received.
+TEST(Codec, ContentsAreViewsIntoTheBytesThatWereRead) {
+  const std::string contents = "contents";
+  const auto chunk = encode(ToCoordinator{OutputChunk{{1}, 2, 3, true, contents}});
+  const auto input = encode(ToWorker{InputBytes{{1}, "/a", 3, 11, true, contents}});
+  const auto read_chunk = decode_to_coordinator(chunk);
+  const auto read_input = decode_to_worker(input);
+  ASSERT_TRUE(read_chunk && read_input);
+  const auto lies_in = [&](std::string_view part, std::string_view whole) {
+    return part == contents && part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+  };
+  EXPECT_TRUE(lies_in(std::get<OutputChunk>(*read_chunk).bytes, chunk));
+  EXPECT_TRUE(lies_in(std::get<InputBytes>(*read_input).bytes, input));
+  EXPECT_EQ(std::get<InputBytes>(*read_input).size_bytes, 11u);
+}
+
 TEST(Codec, AnUnknownKindIsRefused) { EXPECT_FALSE(decode_to_worker(std::string("\x92\x20\x90", 3))); }
 
 TEST(Codec, MutatedBytesNeverCrash) {

@@ -7,6 +7,10 @@
 namespace extfarm {
 namespace {
 
+void append(std::string& frame, const std::string& message) {
+  append_message(frame, [&](std::string& end) { end += message; });
+}
+
 std::vector<std::string> messages_of(std::string_view& frame) {
   std::vector<std::string> out;
   while (const auto message = take_message(frame)) out.emplace_back(*message);
@@ -16,7 +20,7 @@ std::vector<std::string> messages_of(std::string_view& frame) {
 TEST(Frame, GivesBackItsMessagesInOrder) {
   const std::vector<std::string> messages = {"one", "", std::string(70000, 'x'), std::string("\0\1", 2)};
   std::string frame;
-  for (const auto& message : messages) append_message(frame, message);
+  for (const auto& message : messages) append(frame, message);
   std::string_view left = frame;
   EXPECT_EQ(messages_of(left), messages);
   EXPECT_TRUE(left.empty());
@@ -24,8 +28,8 @@ TEST(Frame, GivesBackItsMessagesInOrder) {
 
 TEST(Frame, OfOneThatIsCutOffTheWholeMessagesAreThere) {
   std::string frame;
-  append_message(frame, "one");
-  append_message(frame, "two");
+  append(frame, "one");
+  append(frame, "two");
   for (std::size_t length = 0; length < frame.size(); ++length) {
     std::string_view left = std::string_view(frame).substr(0, length);
     EXPECT_EQ(messages_of(left), length < 7 ? std::vector<std::string>{} : std::vector<std::string>{"one"});

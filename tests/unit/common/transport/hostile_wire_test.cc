@@ -143,7 +143,7 @@ class HostileWire : public testing::Test {
     for (int turns = 0; turns < 150; ++turns) {
       relay.pump();
       bound_->wait(-1, kStep);
-      while (auto envelope = bound_->receive()) got.push_back(envelope->bytes);
+      while (auto envelope = bound_->receive()) got.emplace_back(envelope->bytes);
       if (turns >= 40 && turns % 10 == 0 && next < words.size()) out->send("w", words[next++]);
     }
     EXPECT_EQ(next, words.size());

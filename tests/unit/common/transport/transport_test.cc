@@ -36,6 +36,9 @@ class Transport : public testing::Test {
     }
     return std::nullopt;
   }
+  static void post(Channel& channel, const PeerId& peer, const std::string& bytes) {
+    channel.post(peer, [&](std::string& frame) { frame += bytes; });
+  }
   void collect(Channel& channel) {
     for (auto& news : channel.take_news()) news_.push_back(std::move(news));
   }
@@ -71,15 +74,15 @@ TEST_F(Transport, WhatIsPostedArrivesInOrderAndBeforeWhatIsSentAfterIt) {
     for (int turns = 0; turns < 150 && got.size() < count; ++turns) {
       bound->wait(-1, kStep);
       while (auto envelope = bound->receive()) {
-        if (envelope->bytes != "hello") got.push_back(std::move(envelope->bytes));
+        if (envelope->bytes != "hello") got.emplace_back(envelope->bytes);
       }
     }
   };
-  for (const auto& bytes : {std::string("one"), large, std::string("two")}) out->post(peer, bytes);
+  for (const auto& bytes : {std::string("one"), large, std::string("two")}) post(*out, peer, bytes);
   EXPECT_EQ(out->send(peer, "three"), SendStatus::kAccepted);
   hear(4);
   EXPECT_EQ(got, (std::vector<std::string>{"one", large, "two", "three"}));
-  out->post(peer, "four");
+  post(*out, peer, "four");
   out->wait(-1, Duration{0});
   hear(5);
   EXPECT_EQ(got.back(), "four");
@@ -90,8 +93,8 @@ TEST_F(Transport, OfOneFrameNothingIsHeardAfterItsSenderWasDropped) {
   auto out = std::move(*make_connecting_channel(client_));
   const auto peer = *out->connect("w1", bound->bound_endpoint(), worker_.public_key);
   ASSERT_TRUE(deliver(*out, peer, "hello", *bound));
-  out->post(peer, "bad");
-  out->post(peer, "worse");
+  post(*out, peer, "bad");
+  post(*out, peer, "worse");
   out->flush();
   std::optional<Envelope> heard;
   for (int turns = 0; turns < 150 && (!heard || heard->bytes != "bad"); ++turns) {

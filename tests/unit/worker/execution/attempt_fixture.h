@@ -90,12 +90,16 @@ class AttemptFixture : public testing::Test {
     const auto& outputs = outcome.attestation.outputs;
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].path == tree_ + "/" + name)
-        return executor_->read_output(key_, i, 0, outputs[i].size_bytes).value_or("(unreadable)");
+        return std::string(executor_->read_output(key_, i, 0, outputs[i].size_bytes).value_or("(unreadable)"));
     }
     return "(absent)";
   }
   std::string in_tree(const std::string& name) const {
     return PosixFilesystem().read(tree_ + "/" + name).value_or("(absent)");
+  }
+  // All of a pinned input in one part.
+  void supply(const std::string& path, const std::string& bytes) {
+    executor_->supply_input(key_, {path, 0, bytes.size(), true, bytes});
   }
   // What the command makes when it runs in the tree; removed again.
   std::string plain(const std::string& line, const std::string& name) const {

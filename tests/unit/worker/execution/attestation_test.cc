@@ -100,7 +100,7 @@ TEST_F(AttestationTest, WhatAnAssemblerReadsUntoldIsRefused) {
   action.pinned = {{tree_ + "/h.h", digest_of(bytes)}};
   executor_->start(key_, action);
   ASSERT_EQ(next_event().kind, AttemptEvent::Kind::kNeedsInput);
-  executor_->supply_input(key_, tree_ + "/h.h", true, bytes);
+  supply(tree_ + "/h.h", bytes);
   EXPECT_EQ(next_event().outcome.outcome_class, OutcomeClass::kRefused);
 }
 

@@ -75,7 +75,7 @@ class ExecutorTest : public testing::Test {
     const auto& outputs = outcome.attestation.outputs;
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].path == tree_ + "/" + name)
-        return executor_->read_output(key_, i, 0, outputs[i].size_bytes).value();
+        return std::string(executor_->read_output(key_, i, 0, outputs[i].size_bytes).value());
     }
     return "(absent)";
   }
@@ -179,12 +179,44 @@ TEST_F(ExecutorTest, APinnedInputIsWaitedForThenAskedForThenTakenFromTheMessage)
   const auto event = next_event();
   ASSERT_EQ(event.kind, AttemptEvent::Kind::kNeedsInput);
   EXPECT_EQ(event.path, tree_ + "/h.h");
-  executor_->supply_input(key_, event.path, true, "#define H 4\n");
+  executor_->supply_input(key_, {event.path, 0, 12, true, "#define H 4\n"});
   const auto outcome = next_event().outcome;
   ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
   const auto made = output(outcome, "a.o");
   write("h.h", "#define H 4\n");
   EXPECT_EQ(made, plain("gcc -c a.c -o a.o", "a.o"));
+}
+
+// In parts, each asked for when the one before has come; one that comes twice counts once.
+TEST_F(ExecutorTest, ALargePinnedInputComesInParts) {
+  const std::string text = "#define H 4\n", made = text + std::string(20, '\n');
+  auto action = compile({"-c", "a.c", "-o", "a.o"});
+  action.pinned = {{tree_ + "/h.h", digest_of(made)}};
+  executor_->start(key_, action);
+  for (std::uint64_t offset = 0; offset < made.size(); offset += 8) {
+    const auto event = next_event();
+    ASSERT_EQ(event.kind, AttemptEvent::Kind::kNeedsInput) << event.outcome.reason;
+    ASSERT_EQ(event.offset_bytes, offset);
+    const InputPart part{event.path, offset, made.size(), true, std::string_view(made).substr(offset, 8)};
+    executor_->supply_input(key_, part);
+    executor_->supply_input(key_, part);
+  }
+  EXPECT_EQ(next_event().outcome.outcome_class, OutcomeClass::kSucceeded);
+}
+
+TEST_F(ExecutorTest, APartThatIsLostIsAskedForAgain) {
+  auto action = compile({"-c", "a.c", "-o", "a.o"});
+  action.pinned = {{tree_ + "/h.h", digest_of("#define H 4\n")}};
+  executor_->start(key_, action);
+  for (int asked = 0; asked < 2; ++asked) {
+    const auto event = next_event();
+    ASSERT_EQ(event.kind, AttemptEvent::Kind::kNeedsInput);
+    EXPECT_EQ(event.offset_bytes, 0u);
+  }
+  executor_->supply_input(key_, {tree_ + "/h.h", 0, 12, true, "#define "});
+  EXPECT_EQ(next_event().offset_bytes, 8u);
+  executor_->supply_input(key_, {tree_ + "/h.h", 8, 12, false, ""});
+  EXPECT_EQ(next_event().outcome.outcome_class, OutcomeClass::kInputsDiffer);
 }
 
 TEST_F(ExecutorTest, ForgettingEndsTheProcessTreeAndItsScratch) {

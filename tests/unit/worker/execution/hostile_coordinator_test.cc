@@ -45,7 +45,7 @@ class HostileCoordinator : public AttemptFixture {
     const auto asked = next_event();
     EXPECT_EQ(asked.kind, AttemptEvent::Kind::kNeedsInput) << asked.outcome.reason;
     swap();
-    executor_->supply_input(key_, tree_ + "/pinned", true, bytes);
+    supply(tree_ + "/pinned", bytes);
     return next_event().outcome;
   }
 };
@@ -156,7 +156,7 @@ TEST_F(HostileCoordinator, CannotHaveAPinnedInputWrittenOutsideTheView) {
     auto action = plain_compile();
     action.pinned.push_back({path, digest_of(bytes)});
     expect_refused(action, "planted");
-    executor_->supply_input(key_, path, true, bytes);
+    supply(path, bytes);
   }
   for (const auto& entry : fs::recursive_directory_iterator(top_)) EXPECT_NE(entry.path().filename(), "planted");
 }
