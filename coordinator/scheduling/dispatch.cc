@@ -152,7 +152,7 @@ bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& actio
   const auto place = pool.find_free(std::min(bytes_of(action.memory), pool.largest_memory_bytes()));
   if (!place) return false;
   const std::size_t free = pool.free_slots_like(*place);
-  if (successors.count_above(level_of(id), free) < free) return false;
+  if (!successors.has_above(level_of(id), free)) return false;
   look_again = earlier(look_again, *end);
   return true;
 }
