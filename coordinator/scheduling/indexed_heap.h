@@ -39,6 +39,11 @@ class IndexedHeap {
   const Entry& top() const { return entries_.front(); }  // of one that is not empty
   const std::vector<Entry>& entries() const { return entries_; }  // in no order
 
+  bool contains(Id id) const {
+    const std::size_t at = positions_[id];
+    return at < entries_.size() && entries_[at].second == id;
+  }
+
   // Of an id that is in no heap.
   void insert(Key key, Id id) {
     positions_.make_room_for(id);
@@ -47,8 +52,8 @@ class IndexedHeap {
   }
   // False: it was not in it.
   bool erase(Id id) {
+    if (!contains(id)) return false;
     const std::size_t at = positions_[id];
-    if (at >= entries_.size() || entries_[at].second != id) return false;
     positions_.forget(id);
     const Entry last = entries_.back();
     entries_.pop_back();

@@ -143,7 +143,7 @@ struct Scheduler::State {
   void dispatch();
   Placement place(ActionId, ActionState&);
   bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
-  bool waits_for_successor(ActionId, const ActionState&);
+  bool waits_for_successor(ActionId, const ActionState&, std::vector<QueueKey>& waiting);
   void expect_successor(ActionId);
   bool is_capable(const Trouble*, const Standing&) const;
   struct Candidates {
