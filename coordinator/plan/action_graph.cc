@@ -20,30 +20,39 @@ ActionGraph::Added ActionGraph::add(ActionId action, const std::vector<ActionId>
   node.bottom_level_seconds = node.predicted_seconds + node.tail_seconds;
   for (const ActionId producer : after) {
     if (!contains(producer)) continue;
-    const NodeState state = at(producer).state;
-    if (std::find(node.producers.begin(), node.producers.end(), producer) != node.producers.end()) continue;
-    if (state == NodeState::kFinished) continue;
-    if (state == NodeState::kEnded) {
-      node.state = NodeState::kEnded;
-      added.ended_by = producer;
-      break;
-    }
-    node.producers.push_back(producer);
-    ++node.unfinished_count;
+    if (at(producer).state != NodeState::kEnded) continue;
+    node.state = NodeState::kEnded;
+    added.ended_by = producer;
+    break;
   }
   if (node.state != NodeState::kEnded) {
+    for (const ActionId producer : after) {
+      if (contains(producer) && at(producer).state != NodeState::kFinished) connect(producer, action, node);
+    }
     if (node.unfinished_count > 0) node.state = NodeState::kWaiting;
-    for (const ActionId producer : node.producers) at(producer).dependants.push_back(action);
   }
   added.state = node.state;
   if (node.state != NodeState::kEnded) {
     unfinished_seconds_ += node.predicted_seconds;
     ++unfinished_count_;
   }
-  if (nodes_.size() <= action.value) nodes_.resize(action.value + 1);
-  at(action) = std::move(node);
+  nodes_.grow_to(action.value + 1);
+  at(action) = node;
   if (added.state == NodeState::kWaiting) added.raised = raise_producers(action);
   return added;
+}
+
+// Once only, however often `after` names it.
+void ActionGraph::connect(ActionId producer, ActionId action, Node& node) {
+  Node& from = at(producer);
+  if (from.last_dependant != kNone && edges_[from.last_dependant].dependant == action) return;
+  FARM_CHECK(edges_.size() < kNone);
+  const auto edge = static_cast<EdgeId>(edges_.size());
+  edges_.push_back({producer, action});
+  (from.last_dependant == kNone ? from.first_dependant : edges_[from.last_dependant].next_of_producer) = edge;
+  from.last_dependant = edge;
+  if (node.producer_count++ == 0) node.first_producer = edge;
+  ++node.unfinished_count;
 }
 
 // What sums of fractions leave behind is nothing once nothing is left.
@@ -58,7 +67,8 @@ std::vector<ActionId> ActionGraph::raise_producers(ActionId action) {
   while (!to_visit.empty()) {
     const Node& node = at(to_visit.back());
     to_visit.pop_back();
-    for (const ActionId id : node.producers) {
+    for (std::uint32_t i = 0; i < node.producer_count; ++i) {
+      const ActionId id = edges_[node.first_producer + i].producer;
       Node& producer = at(id);
       const double level = producer.predicted_seconds + node.bottom_level_seconds;
       if (producer.state == NodeState::kFinished || producer.state == NodeState::kEnded) continue;
@@ -79,13 +89,13 @@ std::vector<ActionId> ActionGraph::finish(ActionId action) {
   node.state = NodeState::kFinished;
   leave(node);
   std::vector<ActionId> ready;
-  for (const ActionId id : node.dependants) {
+  for_each_dependant(node, [&](ActionId id) {
     Node& dependant = at(id);
-    if (dependant.state != NodeState::kWaiting) continue;
-    if (--dependant.unfinished_count > 0) continue;
+    if (dependant.state != NodeState::kWaiting) return;
+    if (--dependant.unfinished_count > 0) return;
     dependant.state = NodeState::kReady;
     ready.push_back(id);
-  }
+  });
   std::sort(ready.begin(), ready.end());
   return ready;
 }
@@ -95,13 +105,13 @@ std::vector<ActionId> ActionGraph::end(ActionId action) {
   if (Node& node = at(action); node.state != NodeState::kEnded && node.state != NodeState::kFinished) leave(node);
   at(action).state = NodeState::kEnded;
   for (std::size_t i = 0; i < ended.size(); ++i) {
-    for (const ActionId id : at(ended[i]).dependants) {
+    for_each_dependant(at(ended[i]), [&](ActionId id) {
       Node& dependant = at(id);
-      if (dependant.state != NodeState::kWaiting) continue;
+      if (dependant.state != NodeState::kWaiting) return;
       dependant.state = NodeState::kEnded;
       leave(dependant);
       ended.push_back(id);
-    }
+    });
   }
   ended.erase(ended.begin());
   return ended;
@@ -115,23 +125,23 @@ void ActionGraph::predict_again(const std::function<double(ActionId)>& predict) 
     const double before = std::exchange(node.predicted_seconds, std::max(0.0, predict(ActionId{id})));
     unfinished_seconds_ = std::max(0.0, unfinished_seconds_ + node.predicted_seconds - before);
     double behind = node.tail_seconds;
-    for (const ActionId dependant : node.dependants) {
+    for_each_dependant(node, [&](ActionId dependant) {
       const Node& other = at(dependant);
       if (other.state != NodeState::kEnded) behind = std::max(behind, other.bottom_level_seconds);
-    }
+    });
     node.bottom_level_seconds = node.predicted_seconds + behind;
   }
 }
 
-NodeState ActionGraph::state(ActionId action) const { return nodes_.at(action.value).state; }
+NodeState ActionGraph::state(ActionId action) const { return at(action).state; }
 
 double ActionGraph::behind_seconds(ActionId action) const {
-  const Node& node = nodes_.at(action.value);
+  const Node& node = at(action);
   return node.bottom_level_seconds - node.predicted_seconds;
 }
 
 double ActionGraph::bottom_level_seconds(ActionId action) const {
-  return nodes_.at(action.value).bottom_level_seconds;
+  return at(action).bottom_level_seconds;
 }
 
 }  // namespace extfarm::plan

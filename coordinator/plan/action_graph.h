@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <vector>
 
+#include "common/base/segmented.h"
 #include "common/base/strong_id.h"
 
 namespace extfarm::plan {
@@ -52,19 +52,35 @@ class ActionGraph {
   double unfinished_seconds() const { return unfinished_seconds_; }
 
  private:
-  struct Node {
-    NodeState state = NodeState::kReady;
-    bool is_known = false;
+  // Positions in edges_; those of one action's producers follow each other.
+  using EdgeId = std::uint32_t;
+  static constexpr EdgeId kNone = UINT32_MAX;
+  struct Edge {
+    ActionId producer, dependant;
+    EdgeId next_of_producer = kNone;
+  };
+  struct alignas(64) Node {
     double predicted_seconds = 0, tail_seconds = 0;
     double bottom_level_seconds = 0;
     std::uint32_t unfinished_count = 0;
-    std::vector<ActionId> producers, dependants;
+    std::uint32_t producer_count = 0;
+    EdgeId first_producer = kNone;
+    EdgeId first_dependant = kNone, last_dependant = kNone;
+    NodeState state = NodeState::kReady;
+    bool is_known = false;
   };
   std::vector<ActionId> raise_producers(ActionId action);
-  Node& at(ActionId id) { return nodes_.at(id.value); }
+  void connect(ActionId producer, ActionId action, Node& node);
+  Node& at(ActionId id) { return nodes_[id.value]; }
+  const Node& at(ActionId id) const { return nodes_[id.value]; }
+  template <class F>
+  void for_each_dependant(const Node& node, F&& f) const {
+    for (EdgeId edge = node.first_dependant; edge != kNone; edge = edges_[edge].next_of_producer) f(edges_[edge].dependant);
+  }
   void leave(const Node&);
 
-  std::deque<Node> nodes_;  // by id
+  Segmented<Node> nodes_;  // by id
+  Segmented<Edge> edges_;
   double unfinished_seconds_ = 0;
   std::uint64_t unfinished_count_ = 0;
 };

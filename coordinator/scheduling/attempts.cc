@@ -34,9 +34,8 @@ ActionState* Scheduler::State::publishing_action(LeaseId id) {
 void Scheduler::State::set_phase(ActionId id, ActionState& action, Phase next) {
   FARM_CHECK(action.phase != Phase::kAnswered);
   if (action.phase == Phase::kReady) {
-    ready.erase(key_of(action), action.queued_level_seconds, id);
-    if (action.patience_ends) waits_in_vain.erase({*action.patience_ends, id});
-    action.patience_ends.reset();
+    ready.erase(key_of(action), id);
+    stop_waiting(id, action);
     if (kept && kept->first == id) stop_keeping_memory();
   }
   if (action.phase == Phase::kChecking) successors.forget(id);
@@ -48,18 +47,15 @@ void Scheduler::State::set_phase(ActionId id, ActionState& action, Phase next) {
   action.is_particular = trouble != troubles.end() && (trouble->second.only_local || !trouble->second.excluded.empty() ||
                                                        !trouble->second.failures_at.empty());
   action.memory = memory_needed(action);
-  action.queued_level_seconds = level_of(id);
   action.ready_since = now;
   action.memory_clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});
-  ready.insert(key_of(action), action.queued_level_seconds, id);
+  ready.insert(key_of(action), level_of(id), id);
   review(id, action);
 }
 
 // Its bottom level has changed.
 void Scheduler::State::requeue(ActionId id, ActionState& action) {
-  ready.erase(key_of(action), action.queued_level_seconds, id);
-  action.queued_level_seconds = level_of(id);
-  ready.insert(key_of(action), action.queued_level_seconds, id);
+  ready.move(key_of(action), level_of(id), id);
 }
 
 // To a worker that is lost for good it would reach nobody.
@@ -82,7 +78,7 @@ void Scheduler::State::begin_lease(ActionId id, ActionState& action, WorkerId wo
   worker.reserved_bytes += bytes_of(lease.memory);
   const bool is_queued = worker.live.size() >= worker.slots;
   leases.push_back(lease);
-  worker.live.push_back({lease_id, now + from_seconds(lease.predicted_seconds), is_queued});
+  worker.live.push_back({lease_id, now, now + from_seconds(lease.predicted_seconds), 0, is_queued});
   const Duration clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});
   commands.push_back(SendAction{worker_id, lease_id, id, is_backup, is_backup ? now : action.ready_since,
                                 is_backup ? Duration{0} : clock - action.memory_clock});
@@ -91,7 +87,8 @@ void Scheduler::State::begin_lease(ActionId id, ActionState& action, WorkerId wo
   else if (!is_backup)
     watch(lease_id, lease);
   if (is_backup) {
-    action.backup = lease_id;
+    backups[id] = lease_id;
+    action.has_backup = true;
   } else {
     action.lease = lease_id;
     set_phase(id, action, Phase::kRunning);
@@ -107,7 +104,7 @@ void Scheduler::State::note_start(LiveLease& live) {
   lease.started_at = now;
   live.expected_end = now + from_seconds(lease.predicted_seconds);
   queued.erase(live.lease);
-  if (at(lease.action).backup.value == 0) watch(live.lease, lease);
+  if (!at(lease.action).has_backup) watch(live.lease, lease);
 }
 
 void Scheduler::State::end_lease(LeaseId id) {
@@ -125,14 +122,25 @@ void Scheduler::State::end_lease(LeaseId id) {
 
 // Whether another attempt at `action` goes on now that `ended` has; that one is
 // then its only one.
-bool Scheduler::State::runs_elsewhere(ActionState& action, LeaseId ended) {
-  if (action.backup.value == 0) return false;
-  if (action.lease == ended) action.lease = action.backup;
-  action.backup = {};
+bool Scheduler::State::runs_elsewhere(ActionId id, ActionState& action, LeaseId ended) {
+  if (!action.has_backup) return false;
+  const LeaseId backup = take_backup(id, action);
+  if (action.lease == ended) action.lease = backup;
   if (!at(action.lease).is_live) return false;
   const LiveLease* live = fleet.find(at(action.lease).worker)->find(action.lease);
   if (!live->is_queued) watch(action.lease, at(action.lease));
   return true;
+}
+
+LeaseId Scheduler::State::backup_of(ActionId id, const ActionState& action) const {
+  return action.has_backup ? backups.at(id) : LeaseId{};
+}
+
+LeaseId Scheduler::State::take_backup(ActionId id, ActionState& action) {
+  const LeaseId backup = backup_of(id, action);
+  if (action.has_backup) backups.erase(id);
+  action.has_backup = false;
+  return backup;
 }
 
 void Scheduler::State::check_freshness(ActionId id, bool is_expected) {
@@ -153,7 +161,7 @@ void Scheduler::State::retry_after_infrastructure(ActionId id, ActionState& acti
   trouble.last_failure = reason;
   ++trouble.failures_at[at(ended).worker];
   ++trouble.infrastructure_count;
-  if (runs_elsewhere(action, ended)) return;
+  if (runs_elsewhere(id, action, ended)) return;
   if (trouble.infrastructure_count < policy.infrastructure_attempts) return retry(id, action);
   answer(id, Answer::kRunLocally, {},
          std::to_string(trouble.infrastructure_count) +
@@ -168,7 +176,7 @@ void Scheduler::State::retry_after_give_back(ActionId id, ActionState& action, L
   Trouble& trouble = troubles[id];
   trouble.last_failure = reason;
   ++trouble.given_back_count;
-  if (runs_elsewhere(action, ended)) return;
+  if (runs_elsewhere(id, action, ended)) return;
   if (trouble.given_back_count < policy.given_back_attempts) return retry(id, action);
   answer(id, Answer::kRunLocally, {},
          "workers gave it back " + std::to_string(trouble.given_back_count) + " times, the last because: " + reason);
@@ -186,7 +194,7 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
   const WorkerState* state = fleet.find(worker);
   const bool differs_here = state != nullptr && state->is_local;
   if (++trouble.inputs_differ_count >= policy.inputs_differ_attempts) trouble.only_local = true;
-  if (runs_elsewhere(action, ended)) return;
+  if (runs_elsewhere(id, action, ended)) return;
   if (differs_here || !may_be_taken(id, action)) {
     return answer(id, Answer::kRunLocally, {}, "workers saw other inputs than this host: " + reason);
   }
@@ -196,7 +204,7 @@ void Scheduler::State::retry_after_difference(ActionId id, ActionState& action, 
 // Waiting for a worker that may come would only delay what this host can do at once.
 void Scheduler::State::retry_if_anybody_may(ActionId id, ActionState& action, LeaseId ended, const std::string& reason) {
   troubles[id].last_failure = reason;
-  if (runs_elsewhere(action, ended)) return;
+  if (runs_elsewhere(id, action, ended)) return;
   if (!may_be_taken(id, action)) return answer(id, Answer::kRunLocally, {}, reason);
   retry(id, action);
 }
@@ -242,19 +250,19 @@ void Scheduler::State::answer(ActionId id, Answer kind, LeaseId lease, const std
   counts.run_locally += kind == Answer::kRunLocally;
   counts.failed += kind == Answer::kCommandFailed || kind == Answer::kDependencyFailed;
   commands.push_back(AnswerFrontEnd{id, kind, lease, reason});
-  const std::string name = "action " + std::to_string(id.value) + ", which it depends on, ";
+  const auto it = [&](const char* what) { return "action " + std::to_string(id.value) + ", which it depends on, " + what; };
   switch (kind) {
     case Answer::kBuilt:
     case Answer::kFresh:
       return check_dependants(id);
     case Answer::kRunLocally:
-      return answer_dependants(id, Answer::kRunLocally, name + "runs on this host");
+      return answer_dependants(id, Answer::kRunLocally, it("runs on this host"));
     case Answer::kCommandFailed:
-      return answer_dependants(id, Answer::kDependencyFailed, name + "failed");
+      return answer_dependants(id, Answer::kDependencyFailed, it("failed"));
     case Answer::kCancelled:
-      return answer_dependants(id, Answer::kDependencyFailed, name + "was cancelled");
+      return answer_dependants(id, Answer::kDependencyFailed, it("was cancelled"));
     case Answer::kDependencyFailed:
-      return answer_dependants(id, Answer::kDependencyFailed, name + "was not built");
+      return answer_dependants(id, Answer::kDependencyFailed, it("was not built"));
   }
 }
 

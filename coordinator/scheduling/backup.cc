@@ -19,29 +19,31 @@ Timestamp overdue_at(const SchedulerPolicy& policy, const Lease& lease) {
 
 void Scheduler::State::watch(LeaseId id, const Lease& lease) {
   if (policy.backup_share <= 0) return;
-  (lease.is_overdue ? overdue : soon_overdue).emplace(overdue_at(policy, lease), id);
+  if (lease.is_overdue)
+    overdue.emplace(overdue_at(policy, lease), id);
+  else
+    soon_overdue.insert(overdue_at(policy, lease), id);
 }
 
 void Scheduler::State::unwatch(LeaseId id) {
-  const std::pair entry(overdue_at(policy, at(id)), id);
-  if (overdue.erase(entry) == 0) soon_overdue.erase(entry);
+  if (!soon_overdue.erase(id) && !overdue.empty()) overdue.erase({overdue_at(policy, at(id)), id});
 }
 
 // Where several are overdue at one time and nothing has ended since they began,
 // it is the host: all it runs are overdue.
 void Scheduler::State::note_overdue() {
-  while (!soon_overdue.empty() && soon_overdue.begin()->first <= now) {
-    const LeaseId id = soon_overdue.begin()->second;
+  while (!soon_overdue.empty() && soon_overdue.top().first <= now) {
+    const LeaseId id = soon_overdue.top().second;
     Lease& lease = at(id);
-    overdue.insert(soon_overdue.extract(soon_overdue.begin()));
+    overdue.insert(soon_overdue.top());
+    soon_overdue.erase(id);
     lease.is_overdue = lease.counts_as_overdue = true;
     WorkerState& worker = *fleet.find(lease.worker);
     if (++worker.overdue_count < policy.overdue_of_sick || worker.last_outcome > lease.started_at) continue;
     for (const LiveLease& live : worker.live) {
-      auto other = soon_overdue.extract({overdue_at(policy, at(live.lease)), live.lease});
-      if (!other) continue;
+      if (!soon_overdue.erase(live.lease)) continue;
       at(live.lease).is_overdue = true;
-      overdue.insert(std::move(other));
+      overdue.emplace(overdue_at(policy, at(live.lease)), live.lease);
     }
   }
 }
@@ -54,7 +56,7 @@ void Scheduler::State::recall_queued() {
     const Lease& lease = at(*it);
     const ActionState& action = at(lease.action);
     const Pool& pool = toolchains[action.toolchain].pool;
-    if (action.backup.value != 0 || action.is_particular || !lease.is_listed) continue;
+    if (action.has_backup || action.is_particular || !fleet.find(lease.worker)->find(*it)->is_listed()) continue;
     if (pool.find_free(candidates_for(lease.action, action).memory_bytes, lease.worker)) candidates.push_back(*it);
   }
   for (const LeaseId id : candidates) {
@@ -109,7 +111,7 @@ void Scheduler::State::start_backups() {
 // When the next one may be started, if a slot is free then.
 std::optional<Timestamp> Scheduler::State::next_backup() const {
   std::optional<Timestamp> next;
-  if (!soon_overdue.empty()) next = soon_overdue.begin()->first;
+  if (!soon_overdue.empty()) next = soon_overdue.top().first;
   // What is overdue already could not be helped before; it may be stuck later.
   std::size_t looked = 0;
   for (auto it = overdue.begin(); it != overdue.end() && looked++ < kMostLooked; ++it) {

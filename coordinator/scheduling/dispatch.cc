@@ -145,15 +145,19 @@ void Scheduler::State::expect_successor(ActionId id) {
 
 // Whether the last slots as fast as the one it would get are for chains that
 // matter more and will be there in a moment.
-bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& action) {
+// `waiting` has the queues of which one waits already; nothing has changed since.
+bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& action, std::vector<QueueKey>& waiting) {
   const auto end = successors.first_end();
   if (!end || from_seconds(predict(action)) < policy.successor_patience) return false;  // it is soon over
+  const QueueKey key = key_of(action);
+  if (std::find(waiting.begin(), waiting.end(), key) != waiting.end()) return true;  // its level is no higher
   const Pool& pool = toolchains[action.toolchain].pool;
   const auto place = pool.find_free(std::min(bytes_of(action.memory), pool.largest_memory_bytes()));
   if (!place) return false;
   const std::size_t free = pool.free_slots_like(*place);
-  if (successors.count_above(level_of(id), free) < free) return false;
+  if (!successors.has_above(level_of(id), free)) return false;
   look_again = earlier(look_again, *end);
+  waiting.push_back(key);
   return true;
 }
 
@@ -164,12 +168,13 @@ void Scheduler::State::dispatch() {
   ReadyQueue::Pass pass(ready, [&](const QueueKey& key) { return toolchains[key.toolchain].pool.has_room(); });
   std::map<std::uint32_t, std::map<int, std::size_t>> claimed;
   std::map<std::uint32_t, std::size_t> particular_tried;
+  std::vector<QueueKey> waiting;
   std::size_t held_count = 0;
   bool waits_for_memory = false;
   while (const auto next = pass.take()) {
     const auto& [id, key] = *next;
     ActionState& action = at(id);
-    if (!key.is_particular && waits_for_successor(id, action)) {
+    if (!key.is_particular && waits_for_successor(id, action, waiting)) {
       if (++held_count < kMostHeld) pass.go_on();
       continue;
     }
@@ -179,6 +184,7 @@ void Scheduler::State::dispatch() {
       continue;
     }
     const Placement placement = place(id, action);
+    waiting.clear();
     if (placement == Placement::kNoMemory) {
       if (!waits_for_memory) keep_memory_for(id, action);
       waits_for_memory = true;

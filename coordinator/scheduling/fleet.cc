@@ -6,7 +6,8 @@
 namespace extfarm::scheduling {
 
 // Ids grow, so `live` is sorted.
-LiveLease* WorkerState::find(LeaseId lease) {
+LiveLease* WorkerState::find(LeaseId lease, std::size_t hint) {
+  if (hint < live.size() && live[hint].lease == lease) return &live[hint];
   const auto it = std::lower_bound(live.begin(), live.end(), lease,
                                    [](const LiveLease& l, LeaseId id) { return l.lease < id; });
   return it == live.end() || it->lease != lease ? nullptr : &*it;
@@ -22,7 +23,9 @@ void Fleet::join(Timestamp now, const WorkerJoined& e) {
   it->second.is_local = e.is_local;
   it->second.speed = Speed(e.known_speed);
   it->second.last_heard = now;
-  by_last_heard_.emplace(now, e.worker);
+  it->second.in_order_heard = heard_.insert(heard_.end(), e.worker);
+  if (by_id_.size() <= e.worker.value) by_id_.resize(e.worker.value + 1);
+  by_id_[e.worker.value] = &it->second;
 }
 
 bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
@@ -31,8 +34,9 @@ bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
   if (worker->is_silent) {
     worker->is_silent = false;
     for (const auto& [toolchain, known] : worker->toolchains) plan_question(heartbeat.worker, *worker, toolchain, known);
+    worker->in_order_heard = heard_.insert(heard_.end(), heartbeat.worker);
   } else {
-    by_last_heard_.erase({worker->last_heard, heartbeat.worker});
+    heard_.splice(heard_.end(), heard_, worker->in_order_heard);
   }
   worker->last_sequence = heartbeat.sequence;
   worker->last_heard = now;
@@ -41,7 +45,6 @@ bool Fleet::hear(Timestamp now, const HeartbeatReceived& heartbeat) {
   worker->own_slots = heartbeat.slots;
   worker->slots = std::min(worker->own_slots, worker->slot_limit);
   worker->memory_bytes = heartbeat.memory_bytes;
-  by_last_heard_.emplace(now, heartbeat.worker);
   return true;
 }
 
@@ -58,27 +61,23 @@ void Fleet::take_slots_back(WorkerId id) {
   worker.slots = std::min(worker.own_slots, worker.slot_limit);
 }
 
-void Fleet::lose(WorkerId worker) {
-  const auto it = workers_.find(worker);
-  if (it == workers_.end()) return;
-  by_last_heard_.erase({it->second.last_heard, worker});
-  workers_.erase(it);
+void Fleet::lose(WorkerId id) {
+  const WorkerState* worker = find(id);
+  if (worker == nullptr) return;
+  if (!worker->is_silent) heard_.erase(worker->in_order_heard);
+  by_id_[id.value] = nullptr;
+  workers_.erase(id);
 }
 
 std::vector<WorkerId> Fleet::find_silent(Timestamp now, Duration silence) {
   std::vector<WorkerId> found;
-  while (!by_last_heard_.empty() && now - by_last_heard_.begin()->first >= silence) {
-    found.push_back(by_last_heard_.begin()->second);
-    workers_.at(found.back()).is_silent = true;
-    by_last_heard_.erase(by_last_heard_.begin());
+  while (!heard_.empty() && now - find(heard_.front())->last_heard >= silence) {
+    found.push_back(heard_.front());
+    find(found.back())->is_silent = true;
+    heard_.pop_front();
   }
   std::sort(found.begin(), found.end());
   return found;
-}
-
-WorkerState* Fleet::find(WorkerId worker) {
-  const auto it = workers_.find(worker);
-  return it == workers_.end() ? nullptr : &it->second;
 }
 
 void Fleet::want(Timestamp now, const Digest& toolchain) {
@@ -123,8 +122,8 @@ std::vector<std::pair<WorkerId, Digest>> Fleet::take_questions(Timestamp now,
 }
 
 std::optional<Timestamp> Fleet::next_silence(Duration silence) const {
-  if (by_last_heard_.empty()) return std::nullopt;
-  return by_last_heard_.begin()->first + silence;
+  if (heard_.empty()) return std::nullopt;
+  return find(heard_.front())->last_heard + silence;
 }
 
 std::optional<Timestamp> Fleet::next_question() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,8 +25,10 @@ struct ToolchainKnowledge {
 
 struct LiveLease {  // sent, and its outcome is awaited
   LeaseId lease;
-  Timestamp expected_end;
-  bool is_queued = false;  // it has not started, as far as is known
+  Timestamp sent_at, expected_end;
+  std::uint64_t listed_in = 0;  // sequence of the last heartbeat that listed it; 0: none has yet
+  bool is_queued = false;       // it has not started, as far as is known
+  bool is_listed() const { return listed_in != 0; }
 };
 
 struct WorkerState {
@@ -40,6 +43,7 @@ struct WorkerState {
   std::uint64_t kept_free_bytes = 0;      // for the action that waits for memory here
   std::uint64_t last_sequence = 0;
   Timestamp last_heard;
+  std::list<WorkerId>::iterator in_order_heard;  // unless it is silent
   std::map<Digest, ToolchainKnowledge> toolchains;
   std::vector<LiveLease> live;  // oldest first
   std::uint32_t overdue_count = 0;  // of those
@@ -54,7 +58,8 @@ struct WorkerState {
     const auto it = toolchains.find(toolchain);
     return it != toolchains.end() && it->second.has_it.value_or(false);
   }
-  LiveLease* find(LeaseId);
+  // `hint`: where in `live` it may be.
+  LiveLease* find(LeaseId, std::size_t hint = 0);
   void erase(LeaseId);
 };
 
@@ -62,6 +67,8 @@ class Fleet {
  public:
   // `patience`: a question unanswered for so long is asked again.
   explicit Fleet(Duration patience) : patience_(patience) {}
+  // Ids of workers are counted from 1: a gap costs the memory of a pointer.
+  // `now` is never less than it was at an earlier call.
   void join(Timestamp now, const WorkerJoined&);
   // False for a worker that is not known (any more) and for a heartbeat that
   // an equal or later one has overtaken.
@@ -73,7 +80,8 @@ class Fleet {
   // Those that have just been silent for too long.
   std::vector<WorkerId> find_silent(Timestamp now, Duration silence);
 
-  WorkerState* find(WorkerId worker);
+  WorkerState* find(WorkerId worker) { return worker.value < by_id_.size() ? by_id_[worker.value] : nullptr; }
+  const WorkerState* find(WorkerId worker) const { return worker.value < by_id_.size() ? by_id_[worker.value] : nullptr; }
   const std::map<WorkerId, WorkerState>& workers() const { return workers_; }
 
   // Questions: each worker is asked for each wanted toolchain, again while it
@@ -93,7 +101,8 @@ class Fleet {
 
   Duration patience_;
   std::map<WorkerId, WorkerState> workers_;
-  std::set<std::pair<Timestamp, WorkerId>> by_last_heard_;  // those that are not silent
+  std::vector<WorkerState*> by_id_;
+  std::list<WorkerId> heard_;  // those that are not silent, the longest unheard first
   std::set<std::tuple<Timestamp, Digest, WorkerId>> questions_;  // when they are due
 };
 

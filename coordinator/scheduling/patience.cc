@@ -15,19 +15,32 @@ void Scheduler::State::review(ActionId id, ActionState& action) {
     has_worker = std::any_of(standings.begin(), standings.end(),
                              [&](const auto& entry) { return is_capable(&trouble, entry.second); });
   }
-  if (has_worker && action.patience_ends) {
-    waits_in_vain.erase({*action.patience_ends, id});
-    action.patience_ends.reset();
-  } else if (!has_worker && !action.patience_ends) {
+  if (has_worker) {
+    stop_waiting(id, action);
+  } else if (!action.waits_in_vain) {
     // Who comes when others have waited already does not wait as long again.
     Timestamp since = now;
     if (toolchain.pool.empty()) {
       if (!toolchain.incapable_since) toolchain.incapable_since = now;
       since = *toolchain.incapable_since;
     }
-    action.patience_ends = std::max(now, since + policy.no_worker_patience);
-    waits_in_vain.emplace(*action.patience_ends, id);
+    wait_until(id, action, std::max(now, since + policy.no_worker_patience));
   }
+}
+
+void Scheduler::State::wait_until(ActionId id, ActionState& action, Timestamp end) {
+  stop_waiting(id, action);
+  action.waits_in_vain = true;
+  patience_ends[id] = end;
+  waits_in_vain.emplace(end, id);
+}
+
+void Scheduler::State::stop_waiting(ActionId id, ActionState& action) {
+  if (!action.waits_in_vain) return;
+  action.waits_in_vain = false;
+  const auto end = patience_ends.find(id);
+  waits_in_vain.erase({end->second, id});
+  patience_ends.erase(end);
 }
 
 // Workers have come or gone.  All that is ready need only be looked at when
@@ -61,9 +74,7 @@ void Scheduler::State::give_up_waiting() {
     const ActionId id = waits_in_vain.begin()->second;
     ActionState& action = at(id);
     if (is_awaited(toolchains[action.toolchain])) {
-      waits_in_vain.erase(waits_in_vain.begin());
-      action.patience_ends = now + policy.toolchain_patience;
-      waits_in_vain.emplace(*action.patience_ends, id);
+      wait_until(id, action, now + policy.toolchain_patience);
       continue;
     }
     const auto trouble = troubles.find(id);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
@@ -31,8 +32,8 @@ class Pool {
  public:
   void set(const Standing&);  // replaces what was said of that worker
   void remove(WorkerId);
-  bool contains(WorkerId worker) const { return standings_.contains(worker); }
-  const Standing& standing(WorkerId worker) const { return standings_.at(worker); }
+  bool contains(WorkerId worker) const { return worker.value < by_id_.size() && by_id_[worker.value] != nullptr; }
+  const Standing& standing(WorkerId worker) const { return *by_id_[worker.value]; }  // of one that it contains
   bool empty() const { return standings_.empty(); }
   bool has_unequal_hosts() const { return groups_.size() > 1; }
   bool has_local() const { return local_count_ > 0; }
@@ -57,18 +58,25 @@ class Pool {
   std::optional<WorkerId> find_roomiest(std::uint64_t memory_bytes) const;
 
  private:
+  template <class Key>
+  using Order = std::set<std::pair<Key, WorkerId>>;
   struct Group {  // of one speed class
-    std::set<std::pair<double, WorkerId>> free;              // by load
-    std::set<std::pair<std::uint64_t, WorkerId>> free_by_memory;
-    std::set<std::pair<Timestamp, WorkerId>> busy;           // by when a slot gets free
+    Order<double> free;  // by load
+    Order<std::uint64_t> free_by_memory;
+    Order<Timestamp> busy;  // by when a slot gets free
     std::size_t free_slots = 0;
     bool empty() const { return free.empty() && busy.empty(); }
   };
   std::map<int, Group, std::greater<>> groups_;
-  std::set<std::pair<double, WorkerId>> queues_;  // those with queue room, by load
-  std::set<std::pair<std::uint64_t, WorkerId>> all_by_memory_;
+  template <class Key>
+  static void change(Order<Key>&, WorkerId, const std::optional<Key>& before, const std::optional<Key>& after);
+  void change(const Standing& before, const Standing& after);
+
+  Order<double> queues_;  // those with queue room, by load
+  Order<std::uint64_t> all_by_memory_;
   std::multiset<std::uint64_t> memories_;
   std::map<WorkerId, Standing> standings_;
+  std::vector<Standing*> by_id_;
   std::size_t local_count_ = 0, free_count_ = 0;
 };
 

@@ -32,6 +32,7 @@ void Predictor::Line::fit(bool slope_is_known) {
   const double variance = xx - x * x / weight;
   slope = slope_is_known || variance < 1e-9 ? 1 : std::clamp((xy - x * y / weight) / variance, 0.1, 1.5);
   offset = (y - slope * x) / weight;
+  factor = std::exp(offset);
 }
 
 Predictor::Line& Predictor::line_of(bool is_guess, std::uint32_t category) {
@@ -55,7 +56,7 @@ void Predictor::learn(bool is_guess, std::uint32_t category, double predicted_se
 double Predictor::predict(bool is_guess, std::uint32_t category, double predicted_seconds) const {
   const auto it = lines_.find(is_guess ? std::uint64_t{category} + 1 : 0);
   if (it == lines_.end()) return predicted_seconds;
-  if (!is_guess) return predicted_seconds * std::exp(it->second.offset);
+  if (!is_guess) return predicted_seconds * it->second.factor;
   return std::exp(it->second.at(log_of(predicted_seconds)));
 }
 

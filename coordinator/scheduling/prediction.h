@@ -23,7 +23,7 @@ class Predictor {
  private:
   struct Line {
     double weight = 0, x = 0, y = 0, xx = 0, xy = 0;  // sums
-    double offset = 0, slope = 1;
+    double offset = 0, slope = 1, factor = 1;  // e to the offset
     double offset_then = 0, slope_then = 1;
     void add(double x_value, double y_value, double w);
     void fit(bool slope_is_known);

@@ -32,7 +32,8 @@ bool Scheduler::takes_actions(WorkerId id) const {
 
 Scheduler::Demand Scheduler::demand() const {
   Demand out;
-  for (const auto& action : state_->actions) {
+  for (std::size_t i = 0; i < state_->actions.size(); ++i) {
+    const ActionState& action = state_->actions[i];
     const auto phase = action.phase;
     if (phase == Phase::kWaiting || phase == Phase::kReady || phase == Phase::kRunning)
       out.queued_seconds += state_->predict(action);
@@ -104,7 +105,7 @@ void Scheduler::State::on(const ActionSubmitted& e) {
         producer != nullptr && producer->phase == Phase::kAnswered && producer->answer == Answer::kRunLocally;
     if (!made_locally) after.push_back(id);
   }
-  if (actions.size() <= e.action.value) actions.resize(e.action.value + 1);
+  actions.grow_to(e.action.value + 1);
   ActionState& action = at(e.action);
   action.phase = Phase::kWaiting;
   action.toolchain = position->second;
@@ -158,15 +159,17 @@ void Scheduler::State::on(const HeartbeatReceived& e) {
 }
 
 void Scheduler::State::read_held(const HeartbeatReceived& e, WorkerState& worker) {
+  std::size_t next = 0;
   for (const auto& held : e.leases) {
-    LiveLease* live = worker.find(held.lease);
+    LiveLease* live = worker.find(held.lease, next);  // it lists them in the order in which they were sent
     if (live == nullptr) {
       if (!is_current(held.lease, e.worker)) revoke(e.worker, held.lease);
       continue;
     }
-    Lease& lease = at(held.lease);
-    if (!std::exchange(lease.is_listed, true) && now - lease.sent_at <= policy.longest_round_trip) {
-      const double took = seconds(now - lease.sent_at);
+    next = static_cast<std::size_t>(live - worker.live.data()) + 1;
+    const bool was_listed = std::exchange(live->listed_in, e.sequence) != 0;
+    if (!was_listed && now - live->sent_at <= policy.longest_round_trip) {
+      const double took = seconds(now - live->sent_at);
       worker.round_trip_seconds =
           worker.round_trip_seconds == 0 ? took : 0.8 * worker.round_trip_seconds + 0.2 * took;
     }
@@ -179,9 +182,8 @@ void Scheduler::State::read_held(const HeartbeatReceived& e, WorkerState& worker
 void Scheduler::State::reclaim_missing(const HeartbeatReceived& e, WorkerState& worker) {
   std::vector<LeaseId> missing;
   for (const LiveLease& live : worker.live) {
-    if (now - at(live.lease).sent_at <= policy.lease_grace) break;  // later ones were sent later
-    const auto is_it = [&](const HeldLease& held) { return held.lease == live.lease; };
-    if (std::none_of(e.leases.begin(), e.leases.end(), is_it)) missing.push_back(live.lease);
+    if (now - live.sent_at <= policy.lease_grace) break;  // later ones were sent later
+    if (live.listed_in != e.sequence) missing.push_back(live.lease);
   }
   for (const LeaseId id : missing) {
     revoke(e.worker, id);
@@ -238,7 +240,7 @@ void Scheduler::State::on(const OutcomeReceived& e) {
   const bool fails_here = e.outcome == OutcomeClass::kFailedUnlisted && worker.is_local;
   const auto outcome = fails_here ? OutcomeClass::kCommandFailed : e.outcome;
   if (outcome == OutcomeClass::kSucceeded || outcome == OutcomeClass::kCommandFailed) {
-    if (runs_elsewhere(action, e.lease)) {
+    if (runs_elsewhere(id, action, e.lease)) {
       learn_lower_bound(at(action.lease));
       revoke(at(action.lease).worker, action.lease);
       end_lease(action.lease);
@@ -278,7 +280,7 @@ void Scheduler::State::on(const OutcomeReceived& e) {
       suspect(id, lease);
       return retry_after_infrastructure(id, action, e.lease, e.reason);
   }
-  if (!runs_elsewhere(action, e.lease)) retry(id, action);
+  if (!runs_elsewhere(id, action, e.lease)) retry(id, action);
 }
 
 void Scheduler::State::on(const OutputsPublished& e) {
@@ -323,7 +325,7 @@ void Scheduler::State::on(const ActionCancelled& e) {
     return;
   }
   if (action->phase == Phase::kRunning) {
-    for (const LeaseId lease : {action->lease, action->backup}) {
+    for (const LeaseId lease : {action->lease, take_backup(e.action, *action)}) {
       if (lease.value == 0) continue;
       revoke(at(lease).worker, lease);
       end_lease(lease);

@@ -9,7 +9,6 @@
 //   time_left.cc   how long all that will still take
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,8 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/segmented.h"
 #include "coordinator/plan/action_graph.h"
 #include "coordinator/scheduling/fleet.h"
+#include "coordinator/scheduling/indexed_heap.h"
 #include "coordinator/scheduling/ready_queue.h"
 #include "coordinator/scheduling/scheduler.h"
 #include "coordinator/scheduling/successors.h"
@@ -28,27 +29,28 @@ namespace extfarm::scheduling {
 
 enum class Phase : std::uint8_t { kUnknown, kWaiting, kChecking, kReady, kRunning, kPublishing, kAnswered };
 
-// Kept small: there may be a million of them.
-struct ActionState {
+// There may be a million of them, and each event looks at another: one cache
+// line.  What few have lies in State's maps.
+struct alignas(64) ActionState {
   std::uint32_t toolchain = 0;  // position in State::toolchains
   std::uint32_t category = 0;
   Phase phase = Phase::kUnknown;
   Answer answer = Answer::kBuilt;                        // once kAnswered
   OutcomeClass outcome = OutcomeClass::kInfrastructure;  // what is being published
-  bool is_guess = false;
-  bool is_particular = false;  // has a Trouble that rules out workers
-  bool is_cancelled = false;   // while it is published
+  bool is_guess : 1 = false;
+  bool is_particular : 1 = false;  // has a Trouble that rules out workers
+  bool is_cancelled : 1 = false;   // while it is published
+  bool has_backup : 1 = false;     // State::backups has a second attempt, in kRunning
+  bool waits_in_vain : 1 = false;  // State::patience_ends has when that ends; ready, and nobody is capable
   MemoryClass memory = 0;
   LeaseId lease;   // the attempt in kRunning and kPublishing
-  LeaseId backup;  // a second one in kRunning
   double predicted_seconds = 0;     // as submitted
-  double queued_level_seconds = 0;  // its place in the ready queue
   double reference_seconds = 0;     // while it is published: what it took, on a host of speed 1
   std::uint64_t peak_memory_bytes = 0;
   Timestamp ready_since;
-  Duration memory_clock{0};               // State::memory_clock when it became ready
-  std::optional<Timestamp> patience_ends; // set while ready and nobody is capable
+  Duration memory_clock{0};  // State::memory_clock when it became ready
 };
+static_assert(sizeof(ActionState) == 64);
 
 // What went wrong with an action.
 struct Trouble {
@@ -69,8 +71,7 @@ struct Lease {
   Timestamp sent_at, started_at;
   float predicted_seconds = 0;  // on that worker
   MemoryClass memory = 0;
-  bool is_live = false;   // its outcome is awaited
-  bool is_listed = false; // by a heartbeat
+  bool is_live = false;   // its outcome is awaited: its worker has a LiveLease of it
   bool is_guess = false;  // what was predicted
   bool is_overdue = false;
   bool counts_as_overdue = false;  // by itself, not because its host is sick
@@ -119,7 +120,7 @@ struct Scheduler::State {
   void begin_lease(ActionId, ActionState&, WorkerId, std::uint64_t memory_bytes, bool is_backup);
   void note_start(LiveLease&);
   void end_lease(LeaseId);
-  bool runs_elsewhere(ActionState&, LeaseId ended);
+  bool runs_elsewhere(ActionId, ActionState&, LeaseId ended);
   void check_freshness(ActionId, bool is_expected);
   void retry(ActionId, ActionState&);
   void retry_after_infrastructure(ActionId, ActionState&, LeaseId, const std::string& reason);
@@ -142,7 +143,7 @@ struct Scheduler::State {
   void dispatch();
   Placement place(ActionId, ActionState&);
   bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
-  bool waits_for_successor(ActionId, const ActionState&);
+  bool waits_for_successor(ActionId, const ActionState&, std::vector<QueueKey>& waiting);
   void expect_successor(ActionId);
   bool is_capable(const Trouble*, const Standing&) const;
   struct Candidates {
@@ -158,6 +159,8 @@ struct Scheduler::State {
   void set_memory_clock(bool is_blocked);
 
   // backup.cc
+  LeaseId backup_of(ActionId, const ActionState&) const;
+  LeaseId take_backup(ActionId, ActionState&);
   void watch(LeaseId, const Lease&);
   void unwatch(LeaseId);
   void recall_queued();
@@ -178,6 +181,8 @@ struct Scheduler::State {
 
   // patience.cc
   void review(ActionId, ActionState&);
+  void wait_until(ActionId, ActionState&, Timestamp);
+  void stop_waiting(ActionId, ActionState&);
   void review_changed();
   bool is_awaited(const ToolchainState&) const;
   void give_up_waiting();
@@ -191,16 +196,20 @@ struct Scheduler::State {
   PeakMemory peaks;
   double fleet_ratio_log = 0;  // mean of ln(predicted / taken) over all workers
   double fleet_ratio_weight = 0;
-  std::deque<ActionState> actions;  // by id
+  Segmented<ActionState> actions;  // by id
+  std::unordered_map<ActionId, LeaseId> backups;
+  std::unordered_map<ActionId, Timestamp> patience_ends;
   std::unordered_map<ActionId, Trouble> troubles;
-  std::deque<Lease> leases;  // by id - 1
+  Segmented<Lease> leases;  // by id - 1
   std::vector<ToolchainState> toolchains;
   std::map<Digest, std::uint32_t> toolchain_positions;
   std::map<Digest, std::uint64_t> toolchains_wanted;       // by unfinished actions
   ReadyQueue ready;
   std::set<std::pair<Timestamp, ActionId>> waits_in_vain;  // by patience_ends
   // Started leases without a second attempt, by the time from which they are overdue.
-  std::set<std::pair<Timestamp, LeaseId>> soon_overdue, overdue;
+  HeapPositions<LeaseId> soon_overdue_positions;
+  IndexedHeap<Timestamp, LeaseId> soon_overdue{soon_overdue_positions};
+  std::set<std::pair<Timestamp, LeaseId>> overdue;
   std::set<LeaseId> queued;                                // on workers, not started as far as is known
   std::set<std::pair<Timestamp, WorkerId>> quarantines;    // by their ends
   std::optional<std::pair<ActionId, WorkerId>> kept;       // memory is kept for it there

@@ -22,8 +22,9 @@ CHARTS = {
     "recovery": [("What one broken worker of eight costs", "s", "rows", ("trace",),
                   {"killed half-way": None, "hangs half-way": None, "twenty times slower from the start": None,
                    "fails whatever it gets": None})],
-    "scale": [("The scheduler alone", "µs an action", "rows", ("actions",), {"microseconds_per_action": None}),
-              ("The scheduler alone", "bytes an action", "rows", ("actions",), {"bytes_per_action": None})],
+    "scale": [("The scheduler alone", "µs an action", "rows", ("farm", "actions"),
+               {"core_microseconds_per_action": None, "microseconds_per_action": None}),
+              ("The scheduler alone", "bytes an action", "rows", ("farm", "actions"), {"bytes_per_action": None})],
     "results": [("Results beside bare sockets", "of the bare rate", "rounds", (), {"ratio": 0.7})],
     "view": [("A command in a private view", "ms", None, ("rounds",), {"fork_exec_ms": None, "private_view_ms": None})],
 }
