@@ -26,36 +26,52 @@ bool WorkerDirectory::is_reached(const Beacon& beacon) const {
   });
 }
 
+void WorkerDirectory::complain_once(const std::string& complaint) {
+  if (complained_.insert(complaint).second) complaints_.push_back(complaint);
+}
+
+// The file of a worker that is connected to is not read again: of many workers on
+// a file server that would be most of what a build asks it.
 void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
   if (folder.empty()) return;
-  auto reading = read_beacons(folder);
-  for (auto& complaint : reading.complaints) {
-    if (complained_.insert(complaint).second) complaints_.push_back(complaint);
-  }
+  auto reading = read_beacons(folder, [this](const std::string& name) { return contacts_.contains(name); });
+  for (const auto& complaint : reading.complaints) complain_once(complaint);
   for (const auto& beacon : reading.beacons) {
     if (contacts_.contains(beacon.name) || is_reached(beacon)) continue;
     if (beacon.protocol_version != protocol::kVersion) {
-      auto text = "worker " + beacon.name + " speaks protocol version " +
-                  std::to_string(beacon.protocol_version) + ", this coordinator " +
-                  std::to_string(protocol::kVersion) + "; install the same extfarm on both";
-      if (complained_.insert(text).second) complaints_.push_back(text);
+      complain_once("worker " + beacon.name + " speaks protocol version " + std::to_string(beacon.protocol_version) +
+                    ", this coordinator " + std::to_string(protocol::kVersion) + "; install the same extfarm on both");
       continue;
     }
     const auto& named = settings_.endpoints;
     if (!is_local && !named.empty() && std::find(named.begin(), named.end(), beacon.endpoint) == named.end())
       continue;
-    const auto peer = channel_.connect(beacon.name, beacon.endpoint, beacon.public_key);
-    if (peer) {
-      contacts_[*peer] = {beacon, is_local, {}, false};
-    } else if (complained_.insert(peer.error().message).second) {
-      complaints_.push_back(peer.error().message);
-    }
+    connect(beacon.name, beacon, is_local);
   }
 }
 
-void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
+void WorkerDirectory::connect(const std::string& name, const Beacon& beacon, bool is_local) {
+  if (contacts_.size() >= settings_.most_workers) {
+    return complain_once("only " + std::to_string(settings_.most_workers) +
+                         " workers are used, for this process may not open more files and connections; raise its limit "
+                         "(ulimit -Hn) to four times as many as there are workers");
+  }
+  const auto peer = channel_.connect(name, beacon.endpoint, beacon.public_key);
+  if (!peer) return complain_once(peer.error().message);
+  contacts_[*peer] = {beacon, is_local, {}, false};
+  hellos_due_ = {};
+}
+
+void WorkerDirectory::say_hellos(Timestamp now) {
+  if (now < hellos_due_) return;
+  hellos_due_ = now + kHelloEvery;
+  for (auto& [peer, contact] : contacts_) hellos_due_ = std::min(hellos_due_, say_hello(now, peer, contact));
+}
+
+Timestamp WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
   const bool answered = current_.contains(peer);
-  if (contact.hello_said && now - contact.last_hello < (answered ? kHelloEvery : kFirstHelloEvery)) return;
+  const Duration every = answered ? kHelloEvery : kFirstHelloEvery;
+  if (contact.hello_said && now - contact.last_hello < every) return contact.last_hello + every;
   protocol::Hello hello;
   hello.coordinator_epoch = settings_.epoch;
   hello.host = settings_.host;
@@ -64,10 +80,10 @@ void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& cont
     const auto& leases = workers_.at(current_.at(peer)).leases;
     hello.leases_known.assign(leases.begin(), leases.end());
   }
-  if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) == SendStatus::kAccepted) {
-    contact.last_hello = now;
-    contact.hello_said = true;
-  }
+  if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) != SendStatus::kAccepted) return now;
+  contact.last_hello = now;
+  contact.hello_said = true;
+  return now + every;
 }
 
 void WorkerDirectory::refresh(Timestamp now) {
@@ -83,15 +99,11 @@ void WorkerDirectory::refresh(Timestamp now) {
       Beacon beacon;
       beacon.name = endpoint;
       beacon.endpoint = endpoint;
-      const auto peer = channel_.connect(endpoint, endpoint, settings_.own_worker_key);
-      if (peer) {
-        contacts_[*peer] = {beacon, false, {}, false};
-      } else if (complained_.insert(peer.error().message).second) {
-        complaints_.push_back(peer.error().message);
-      }
+      beacon.public_key = settings_.own_worker_key;
+      connect(endpoint, beacon, false);
     }
   }
-  for (auto& [peer, contact] : contacts_) say_hello(now, peer, contact);
+  say_hellos(now);
 }
 
 WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,

@@ -116,7 +116,7 @@ class Distcc(_Daemons):
         for port in ports:
             # Any compiler, for whoever is on this machine; it listens on no other address.
             self._start(_program("distccd"), "--daemon", "--no-detach", "--allow", "127.0.0.1", "--listen", "127.0.0.1",
-                        "--port", str(port), "--jobs", str(self.slots), "--log-stderr", "--log-level", "notice",
+                        "--port", str(port), "--jobs", str(self.slots), "--log-stderr", "--log-level", "notice", "--nice", "0",
                         "--enable-tcp-insecure", *(("--user", "distccd") if os.geteuid() == 0 else ()))
         # 127.0.0.1, for "localhost" is compiled by the client itself.
         hosts = [f"127.0.0.1:{port}/{self.slots}" for port in ports]
@@ -189,7 +189,7 @@ class Icecream(_Daemons):
     def _start_daemon(self, name, *options):
         # ICECC_TESTS: a daemon that has lost the scheduler tries again after three seconds and not after 20 to 51.
         return self._start(*self._on_idle_host, _program("iceccd"), "-s", f"127.0.0.1:{self._PORT}", "-n", "bench", "-u", "icecc",
-                           "-vv", "-N", name, "-b", f"{self._top}/{name}", "-l", f"{self._top}/{name}.log", *options,
+                           "-vv", "--nice", "0", "-N", name, "-b", f"{self._top}/{name}", "-l", f"{self._top}/{name}.log", *options,
                            ICECC_TESTS="1", ICECC_TEST_SOCKET=f"{self._top}/{name}.socket")
 
     def _logged(self, words):

@@ -8,7 +8,8 @@ for them, and the compiler sleeps in place of their cores.  make and ninja have 
 icecream take compiles only: what was a transpile or a link when the build was recorded runs on the submitting host, of
 which the compiler takes so many at a time as it has slots, whoever starts it.  Times are multiplied so that the best
 possible wall time is BEST_POSSIBLE (default: 60, but not more than was recorded).  A ratio is best possible / wall of
-the whole command, starting and ending included.
+the whole command, starting and ending included; what extfarm has to know of a compiler (a second for each host, once for
+each project) it knows.  No daemon lowers the priority of its compiles, as all of them do by themselves.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import other_farms
 import sage_like
 from measuring import end_daemons_on_term, run
 from sleeping_project import SleepingProject, best_possible, make_compiler
-from workers import EXTFARM, PROGRAMS, Workers, last_build
+from workers import EXTFARM, PROGRAMS, Workers, last_build, learn_compiler, let_project_know
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOST_SLOTS = {8: 4, 64: 8}  # of each host, by slots of the farm
@@ -73,8 +74,10 @@ def by_ninja(ground):
 
 
 def _workers(ground, name):
+    tools = learn_compiler(ground.folder, ground.project.gcc)
+    let_project_know(ground.project.folder, tools)
     return Workers(ground.farm_folder(name), ground.hosts, ground.host_slots, (ground.project.tools, "/usr"),
-                   scratch=os.path.join(ground.folder, name, "scratch"))
+                   scratch=os.path.join(ground.folder, name, "scratch"), tools=tools, nice=0)
 
 
 def by_extfarm(ground):
