@@ -15,7 +15,7 @@ sys.path.insert(0, BENCH)
 import compile_graph  # noqa: E402
 from growth import make_compiler  # noqa: E402
 from many_workers import check_objects  # noqa: E402
-from workers import EXTFARM, Workers, last_build  # noqa: E402
+from workers import EXTFARM, Workers, last_build, learn_compiler, let_project_know  # noqa: E402
 
 AWAIT = os.path.join(BENCH, "await_workers.py")
 WORKERS, ACTIONS, FEW = 24, 120, 64
@@ -28,8 +28,10 @@ class ManyWorkers(unittest.TestCase):
         self.project, tools = os.path.join(folder.name, "project"), make_compiler(folder.name)
         os.makedirs(self.project)
         compile_graph.write(self.project, ACTIONS, 3, 10, tools + "/gcc")
+        known = learn_compiler(folder.name, tools + "/gcc")
+        let_project_know(self.project, known)
         self.workers = Workers(folder.name, WORKERS, 2, (tools, "/usr"), scratch=os.path.join(folder.name, "scratch"),
-                               own_keys=True)
+                               own_keys=True, tools=known)
         self.workers.__enter__()
         self.addCleanup(self.workers.__exit__)
 
