@@ -57,7 +57,7 @@ void fields(V& v, Outcome& x) {
 }
 template <class V>
 void fields(V& v, Hello& x) {
-  v(x.version, x.coordinator_epoch, x.host, x.user, x.leases_known);
+  v(x.version, x.coordinator_epoch, x.host, x.user, x.has_heard, x.leases_known);
 }
 template <class V>
 void fields(V& v, ProbeToolchain& x) {

@@ -25,6 +25,7 @@ struct Hello {  // first, again until a Heartbeat answers, and every second as t
   std::uint64_t coordinator_epoch = 0;  // random; identifies the coordinator
   std::string host;
   std::string user;
+  bool has_heard = false;             // a Heartbeat has answered at this connection; only then the leases are told
   std::vector<LeaseId> leases_known;  // what the coordinator still wants from this worker
 };
 struct ProbeToolchain {

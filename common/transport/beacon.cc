@@ -79,12 +79,13 @@ void remove_beacon(const std::string& folder, const Beacon& beacon) {
   ::unlink((folder + "/" + beacon.name + ".json").c_str());
 }
 
-BeaconReading read_beacons(const std::string& folder) {
+BeaconReading read_beacons(const std::string& folder, const std::function<bool(const std::string&)>& known) {
   BeaconReading reading;
   std::error_code absent;
   for (fs::directory_iterator it(folder, absent), end; !absent && it != end; it.increment(absent)) {
     const auto& entry = *it;
     if (entry.path().extension() != ".json" || entry.path().filename().string()[0] == '.') continue;
+    if (known(entry.path().stem().string())) continue;
     try {
       if (entry.file_size() > kLargestBeaconBytes) throw std::runtime_error("it is larger than 64 KiB");
       std::ifstream file(entry.path());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ struct BeaconReading {
   std::vector<Beacon> beacons;         // sorted by name
   std::vector<std::string> complaints;  // one for each file that could not be read: which, why, what to do
 };
-// A missing folder has no beacons and is not an error.
-BeaconReading read_beacons(const std::string& folder);
+// A missing folder has no beacons and is not an error.  Files of workers whose
+// names are `known` are not opened.
+BeaconReading read_beacons(const std::string& folder,
+                           const std::function<bool(const std::string&)>& known = [](const auto&) { return false; });
 
 }  // namespace extfarm

@@ -105,6 +105,7 @@ class Farm {
     Timestamp submitted;
     std::string_view reason;  // why it must run; kept by the log
     std::vector<std::uint64_t> after;
+    std::vector<LeaseId> leases;  // of its attempts, whatever became of them
     std::optional<freshness::Recorded> fresh_result;
     Canary::CaseId repeats = 0;  // whose result this is to be compared with; 0: none
   };
@@ -152,7 +153,7 @@ class Farm {
   void finish_canary();
   std::string title_of(const Action&) const;
   const Digest& identity_of(ActionId id) const { return identities_[id.value - 1]; }
-  std::uint32_t free_lane(WorkerId) const;
+  std::uint32_t free_lane(const KnownWorker&) const;
 
   FarmParts parts_;
   std::string root_;

@@ -104,17 +104,19 @@ void Farm::send_action(const scheduling::SendAction& send) {
   attempt.ready = send.ready_since;
   attempt.memory_wait = send.memory_wait;
   attempt.sent_realtime_ns = realtime_ns();
-  attempt.lane = free_lane(send.worker);
+  attempt.lane = free_lane(*worker);
   attempts_.emplace(send.lease, std::move(attempt));
+  entry.leases.push_back(send.lease);
   worker->leases.insert(send.lease);
   parts_.directory.send(send.worker, protocol::StartAction{send.lease, entry.action});
   parts_.log.dispatch_ms.push_back(1000 * seconds(parts_.clock.now() - turn_started_));
 }
 
-std::uint32_t Farm::free_lane(WorkerId worker) const {
+std::uint32_t Farm::free_lane(const KnownWorker& worker) const {
   std::set<std::uint32_t> taken;
-  for (const auto& [lease, attempt] : attempts_) {
-    if (attempt.worker == worker && !attempt.has_report) taken.insert(attempt.lane);
+  for (const auto lease : worker.leases) {
+    const auto attempt = attempts_.find(lease);
+    if (attempt != attempts_.end() && !attempt->second.has_report) taken.insert(attempt->second.lane);
   }
   std::uint32_t lane = 0;
   while (taken.contains(lane)) ++lane;
@@ -128,7 +130,7 @@ void Farm::answer(const scheduling::AnswerFrontEnd& command) {
     forget_repeat(command, answered.mapped());
   else
     answer_front_end(command, answered.mapped());
-  std::erase_if(attempts_, [&](const auto& item) { return item.second.action == command.action; });
+  for (const auto lease : answered.mapped().leases) attempts_.erase(lease);
 }
 
 void Farm::answer_front_end(const scheduling::AnswerFrontEnd& command, Entry& entry) {
@@ -280,19 +282,25 @@ void Farm::finish_log() {
   log.backups = counts.backups;
   std::map<WorkerId, double> speeds;
   for (const auto& [id, speed] : scheduler_.learned_speeds()) speeds[id] = speed;
+  struct Done {
+    std::uint64_t actions = 0;
+    double run_seconds = 0;
+  };
+  std::map<std::string_view, Done> done;  // by the worker's name
+  for (const auto& attempt : log.attempts) {
+    if (!attempt.counted) continue;
+    ++done[attempt.worker].actions;
+    done[attempt.worker].run_seconds += seconds(attempt.run_time);
+  }
   for (const auto& [id, worker] : parts_.directory.workers()) {
-    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, 0, 0, worker.was_quarantined};
+    reporting::LoggedWorker logged{worker.name, worker.host, worker.slots, done[worker.name].actions,
+                                   done[worker.name].run_seconds, worker.was_quarantined};
     logged.memory_bytes = worker.memory_bytes;
     logged.joined = worker.joined;
     logged.offers = worker.offers;
     if (const auto speed = speeds.find(id); speed != speeds.end()) {
       logged.speed = speed->second;
       parts_.records.add_host_speed(worker.host, speed->second);
-    }
-    for (const auto& attempt : log.attempts) {
-      if (attempt.worker != worker.name || !attempt.counted) continue;
-      ++logged.actions;
-      logged.run_seconds += seconds(attempt.run_time);
     }
     log.workers.push_back(logged);
   }

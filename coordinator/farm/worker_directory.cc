@@ -26,63 +26,73 @@ bool WorkerDirectory::is_reached(const Beacon& beacon) const {
   });
 }
 
+void WorkerDirectory::complain_once(const std::string& complaint) {
+  if (complained_.insert(complaint).second) complaints_.push_back(complaint);
+}
+
+// The file of a worker that is connected to is not read again: of many workers on
+// a file server that would be most of what a build asks it.
 void WorkerDirectory::read_folder(const std::string& folder, bool is_local) {
   if (folder.empty()) return;
-  auto reading = read_beacons(folder);
-  for (auto& complaint : reading.complaints) {
-    if (complained_.insert(complaint).second) complaints_.push_back(complaint);
-  }
+  auto reading = read_beacons(folder, [this](const std::string& name) { return contacts_.contains(name); });
+  for (const auto& complaint : reading.complaints) complain_once(complaint);
   for (const auto& beacon : reading.beacons) {
     if (contacts_.contains(beacon.name) || is_reached(beacon)) continue;
     if (beacon.protocol_version != protocol::kVersion) {
-      auto text = "worker " + beacon.name + " speaks protocol version " +
-                  std::to_string(beacon.protocol_version) + ", this coordinator " +
-                  std::to_string(protocol::kVersion) + "; install the same extfarm on both";
-      if (complained_.insert(text).second) complaints_.push_back(text);
+      complain_once("worker " + beacon.name + " speaks protocol version " + std::to_string(beacon.protocol_version) +
+                    ", this coordinator " + std::to_string(protocol::kVersion) + "; install the same extfarm on both");
       continue;
     }
     const auto& named = settings_.endpoints;
     if (!is_local && !named.empty() && std::find(named.begin(), named.end(), beacon.endpoint) == named.end())
       continue;
-    const auto peer = channel_.connect(beacon.name, beacon.endpoint, beacon.public_key);
-    if (peer) {
-      contacts_[*peer] = {beacon, is_local, {}, false};
-    } else if (complained_.insert(peer.error().message).second) {
-      complaints_.push_back(peer.error().message);
-    }
+    connect(beacon.name, beacon, is_local);
   }
 }
 
-// Another address of a worker that is known by an earlier one.  A worker answers a coordinator where it greeted last, so
-// only one of the addresses may go on greeting.
+void WorkerDirectory::connect(const std::string& name, const Beacon& beacon, bool is_local) {
+  if (contacts_.size() >= settings_.most_workers) {
+    return complain_once("only " + std::to_string(settings_.most_workers) +
+                         " workers are used, for this process may not open more files and connections; raise its limit "
+                         "(ulimit -Hn) to four times as many as there are workers");
+  }
+  const auto peer = channel_.connect(name, beacon.endpoint, beacon.public_key);
+  if (!peer) return complain_once(peer.error().message);
+  contacts_[*peer] = {beacon, is_local, {}, false};
+  hellos_due_ = {};
+}
+
+void WorkerDirectory::say_hellos(Timestamp now) {
+  if (now < hellos_due_) return;
+  hellos_due_ = now + kHelloEvery;
+  for (auto& [peer, contact] : contacts_) hellos_due_ = std::min(hellos_due_, say_hello(now, peer, contact));
+}
+
+// Another address of a worker that is known by an earlier one.  A worker answers a coordinator where it was greeted last,
+// so only one of the addresses may go on greeting.
 bool WorkerDirectory::is_second_way(const PeerId& peer) const {
   const auto current = current_.find(peer);
   return current != current_.end() && workers_.at(current->second).peer != peer;
 }
 
-// What the coordinator wants of a worker that has not answered yet: it may be one that is known by another address.
-std::vector<LeaseId> WorkerDirectory::leases_behind(const PeerId& peer) const {
-  std::vector<LeaseId> leases;
-  const auto current = current_.find(peer);
-  for (const auto& [id, worker] : workers_) {
-    if (current == current_.end() || current->second == id) leases.insert(leases.end(), worker.leases.begin(), worker.leases.end());
-  }
-  return leases;
-}
-
-void WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
-  if (is_second_way(peer)) return;
+Timestamp WorkerDirectory::say_hello(Timestamp now, const PeerId& peer, Contact& contact) {
+  if (is_second_way(peer)) return now + kHelloEvery;
   const bool answered = current_.contains(peer);
-  if (contact.hello_said && now - contact.last_hello < (answered ? kHelloEvery : kFirstHelloEvery)) return;
+  const Duration every = answered ? kHelloEvery : kFirstHelloEvery;
+  if (contact.hello_said && now - contact.last_hello < every) return contact.last_hello + every;
   protocol::Hello hello;
   hello.coordinator_epoch = settings_.epoch;
   hello.host = settings_.host;
   hello.user = settings_.user;
-  hello.leases_known = leases_behind(peer);
-  if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) == SendStatus::kAccepted) {
-    contact.last_hello = now;
-    contact.hello_said = true;
+  hello.has_heard = answered;
+  if (answered) {
+    const auto& leases = workers_.at(current_.at(peer)).leases;
+    hello.leases_known.assign(leases.begin(), leases.end());
   }
+  if (channel_.send(peer, protocol::encode(protocol::ToWorker{hello})) != SendStatus::kAccepted) return now;
+  contact.last_hello = now;
+  contact.hello_said = true;
+  return now + every;
 }
 
 void WorkerDirectory::refresh(Timestamp now) {
@@ -99,15 +109,10 @@ void WorkerDirectory::refresh(Timestamp now) {
       beacon.name = endpoint;
       beacon.endpoint = endpoint;
       beacon.public_key = settings_.own_worker_key;
-      const auto peer = channel_.connect(endpoint, endpoint, settings_.own_worker_key);
-      if (peer) {
-        contacts_[*peer] = {beacon, false, {}, false};
-      } else if (complained_.insert(peer.error().message).second) {
-        complaints_.push_back(peer.error().message);
-      }
+      connect(endpoint, beacon, false);
     }
   }
-  for (auto& [peer, contact] : contacts_) say_hello(now, peer, contact);
+  say_hellos(now);
 }
 
 WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
@@ -126,8 +131,8 @@ WorkerDirectory::Sighting WorkerDirectory::see(Timestamp, const PeerId& peer,
   if (current == current_.end()) {
     if (const auto* same = find_same(contact->second.beacon, heartbeat.worker_epoch)) {
       const auto& first = contacts_.at(same->peer).beacon.endpoint;
-      complaints_.push_back("worker " + same->name + " is found at " + first + " and at " + contact->second.beacon.endpoint +
-                            "; it counts once, by the first");
+      complain_once("worker " + same->name + " is found at " + first + " and at " + contact->second.beacon.endpoint +
+                    "; it counts once, by the first");
       current = current_.emplace(peer, same->id).first;
     }
   }

@@ -2,6 +2,7 @@
 // peer is which worker in which life.  Decides nothing about actions.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -38,13 +39,14 @@ struct DirectorySettings {
   std::string own_worker_key;          // public; for endpoints without a beacon
   std::string user, host;
   std::uint64_t epoch = 0;
+  std::size_t most_workers = SIZE_MAX;  // more are not connected to
 };
 
 class WorkerDirectory {
  public:
   WorkerDirectory(DirectorySettings, ConnectingChannel&);
 
-  // Reads the folders (at most every two seconds) and says hello where due.
+  // Reads the folders (every half second) and says hello where due.
   void refresh(Timestamp now);
   // What a heartbeat means: who joined, who was lost by it.
   struct Sighting {
@@ -72,11 +74,14 @@ class WorkerDirectory {
     bool hello_said = false;
   };
   void read_folder(const std::string& folder, bool is_local);
-  void say_hello(Timestamp now, const PeerId&, Contact&);
+  void connect(const std::string& name, const Beacon&, bool is_local);
+  void say_hellos(Timestamp now);
+  // When it must be said again.
+  Timestamp say_hello(Timestamp now, const PeerId&, Contact&);
+  void complain_once(const std::string&);
   bool is_reached(const Beacon&) const;
   bool is_second_way(const PeerId&) const;
   const KnownWorker* find_same(const Beacon&, std::uint64_t epoch) const;
-  std::vector<LeaseId> leases_behind(const PeerId&) const;
 
   DirectorySettings settings_;
   ConnectingChannel& channel_;
@@ -87,6 +92,7 @@ class WorkerDirectory {
   std::vector<std::string> complaints_;
   std::uint64_t next_worker_ = 1;
   std::optional<Timestamp> last_reading_;
+  Timestamp hellos_due_;  // not before then to anybody
 };
 
 }  // namespace extfarm

@@ -18,13 +18,13 @@ namespace {
 
 // A line longer than this is not a compile: it is refused before memory is.
 constexpr std::size_t kLongestLineBytes = 16 << 20;
-// Descriptors that are not for front ends: workers, sources, results, records.
+// Descriptors that are not for front ends: sources, results, records; and a quarter for workers.
 constexpr rlim_t kReservedDescriptors = 128;
 
 std::size_t most_connections() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
-  return limit.rlim_cur - std::min(kReservedDescriptors, limit.rlim_cur / 2);
+  return limit.rlim_cur - limit.rlim_cur / 4 - std::min(kReservedDescriptors, limit.rlim_cur / 2);
 }
 
 bool is_same_user(int fd) {

@@ -1,5 +1,6 @@
 // last-build.json and ran-locally.json, schema 1: what scripts read.  A field is never renamed or
 // dropped without a new schema number.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/model/byte_strings.h"
@@ -75,7 +76,8 @@ std::string last_build_json(const BuildLog& log) {
                               {"actions", worker.actions},
                               {"run_seconds", worker.run_seconds},
                               {"quarantined", worker.quarantined},
-                              {"speed", worker.speed}});
+                              {"speed", worker.speed},
+                              {"joined_seconds", std::max(0.0, seconds(worker.joined - log.started))}});
   }
   return dumped(out);
 }

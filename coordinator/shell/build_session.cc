@@ -4,10 +4,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <random>
 
+#include "common/process/descriptor_limit.h"
 #include "coordinator/shell/new_file.h"
 
 namespace extfarm {
@@ -28,6 +30,9 @@ double cpu_seconds() {
   };
   return to_seconds(usage.ru_utime) + to_seconds(usage.ru_stime);
 }
+
+// So that none is missing for front ends and files; see FrontDoor for its share.
+std::size_t most_workers() { return std::max<std::size_t>(1, descriptor_limit() / 4); }
 
 }  // namespace
 
@@ -55,6 +60,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   const auto fail = [](int code, const Error& error) {
     return tl::unexpected<SessionFailure>(SessionFailure{code, error.message});
   };
+  raise_descriptor_limit();
   const auto own = load_or_make_key_pair(options.key_folder, "client");
   if (!own) return fail(kExitConfiguration, own.error());
   const auto worker_key = load_or_make_key_pair(options.key_folder, "worker");
@@ -74,7 +80,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   const auto epoch = static_cast<std::uint64_t>(random()) << 32 | random();
   s.directory_ = std::make_unique<WorkerDirectory>(
       DirectorySettings{local_rendezvous, options.rendezvous, options.workers, worker_key->public_key, user_name(),
-                        host_name(), epoch},
+                        host_name(), epoch, most_workers()},
       *s.channel_);
   if (options.workers.empty()) {
     s.demand_ = std::make_unique<clusters::DemandPost>(

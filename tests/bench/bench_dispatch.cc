@@ -71,7 +71,8 @@ void run_worker(const KeyPair& own, const std::string& client_key, int tell_endp
       peer = envelope->peer;
       const auto message = protocol::decode_to_worker(envelope->bytes);
       if (!message) ::_exit(1);
-      if (std::holds_alternative<protocol::Hello>(*message)) events.push_back(session::HelloReceived{kCoordinator, std::get<protocol::Hello>(*message).leases_known});
+      if (const auto* hello = std::get_if<protocol::Hello>(&*message))
+        events.push_back(session::HelloReceived{kCoordinator, hello->leases_known, !hello->has_heard});
       if (const auto* start = std::get_if<protocol::StartAction>(&*message)) events.push_back(session::StartRequested{kCoordinator, start->lease});
       if (const auto* revoke = std::get_if<protocol::RevokeLease>(&*message)) events.push_back(session::RevokeRequested{kCoordinator, revoke->lease});
     }
@@ -131,7 +132,7 @@ class Coordinator {
 
   void send(const PeerId& peer, const protocol::ToWorker& message) { channel_->post(peer, [&](std::string& frame) { protocol::append(frame, message); }); }
   void greet() {
-    for (std::size_t i = 0; i < peers_.size(); ++i) send(peers_[i], protocol::Hello{protocol::kVersion, 7, "h", "u", {known_[i].begin(), known_[i].end()}});
+    for (std::size_t i = 0; i < peers_.size(); ++i) send(peers_[i], protocol::Hello{protocol::kVersion, 7, "h", "u", true, {known_[i].begin(), known_[i].end()}});
     greeted_ = now();
   }
 

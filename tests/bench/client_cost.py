@@ -17,7 +17,7 @@ import sysconfig
 import tempfile
 
 import other_farms
-from measuring import run
+from measuring import end_daemons_on_term, run
 from workers import EXTFARM, PROGRAMS, Workers, last_build
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -60,9 +60,9 @@ class Compiles:
         with open(os.path.join(self.folder, "result.json"), encoding="utf-8") as file:
             return json.load(file)
 
-    def one_by_one(self, *before, **variables):
+    def one_by_one(self, *before, within=(), **variables):
         """Mean processor seconds of the commands."""
-        run(self.write_commands(*before), self.folder, **variables)
+        run((*within, *self.write_commands(*before)), self.folder, **variables)
         return statistics.fmean(self.result()["client"])
 
     def on(self, farm):
@@ -72,9 +72,9 @@ class Compiles:
             one = json.load(file)[:1]
         with open(os.path.join(self.folder, "commands.json"), "w", encoding="utf-8") as out:
             json.dump(one, out)
-        run(first, self.folder, **farm.variables)
+        run((*farm.within, *first), self.folder, **farm.variables)
         before = farm.daemon_cpu_seconds()
-        client = self.one_by_one(*farm.command, **farm.variables)
+        client = self.one_by_one(*farm.command, within=farm.within, **farm.variables)
         return {"client": client, "daemon": (farm.daemon_cpu_seconds() - before) / len(self.actions)}
 
     def through_a_manifest(self, workers):
@@ -137,6 +137,7 @@ def main():
     reader.add_argument("--compiles", type=int, default=50, help="of each kind, by each")
     reader.add_argument("--json")
     options = reader.parse_args()
+    end_daemons_on_term()
     rows, left_out = [], {}
     for what in SOURCES:
         costs, missing = measure(what, options.compiles)

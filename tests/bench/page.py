@@ -26,6 +26,10 @@ CHARTS = {
                {"core_microseconds_per_action": None, "microseconds_per_action": None}),
               ("The scheduler alone", "bytes an action", "rows", ("farm", "actions"), {"bytes_per_action": None})],
     "results": [("Results beside bare sockets", "of the bare rate", "rounds", (), {"ratio": 0.7})],
+    "rivals": [("Best possible / wall, beside other build tools and farms", "", "rows", ("trace", "slots", "by"), {"ratio": 1})],
+    "many_workers": [("A build on many workers of one machine", "", "rows", ("workers",), {"actions_per_second": None}),
+                     ("Processor time of its coordinator", "µs an action", "rows", ("workers",),
+                      {"coordinator_cpu_us_per_action": None})],
     "view": [("A command in a private view", "ms", None, ("rounds",), {"fork_exec_ms": None, "private_view_ms": None})],
 }
 COLOURS = ("#2b6cb0", "#dd8d29", "#4a9a5b", "#9f5fb0", "#777777")

@@ -6,6 +6,7 @@ no process behind.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,9 +19,12 @@ READY_WITHIN_SECONDS = 30
 class Workers:
     """`variables` is what a build needs in its environment to find them."""
 
-    def __init__(self, folder, count=1, slots=2, trusted=("/usr",), scratch=None, log=None):
-        """What they say goes to the file `log`; without one, only errors are said."""
-        self._log = log
+    def __init__(self, folder, count=1, slots=2, trusted=("/usr",), scratch=None, log=None, own_keys=False, tools=None, nice=None):
+        """What they say goes to the file `log`; without one, only errors are said.  `own_keys`: each has a key of its own,
+        in `keys` of the folder, and admits the build's.  `tools`: what an earlier build on this host has learned of its
+        compilers."""
+        self._nice = nice
+        self._log, self._tools, self._keys = log, tools, os.path.join(folder, "keys") if own_keys else None
         self.rendezvous, self._scratch = os.path.join(folder, "workers"), scratch
         self.variables = {"HOME": os.path.join(folder, "home"), "EXTFARM_RENDEZVOUS": self.rendezvous}
         self._count, self._slots, self._trusted, self._started = count, slots, trusted, []
@@ -30,11 +34,14 @@ class Workers:
         command = [os.path.join(PROGRAMS, "extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--advertise", "127.0.0.1",
                    "--slots", str(self._slots)]
         command += [] if self._log else ["-q"]
+        command += ["--tools", self._tools] if self._tools else []
+        command += [] if self._nice is None else ["--nice", str(self._nice)]
         for trusted in self._trusted:
             command += ["--trust", trusted]
         try:
             for number in range(self._count):
                 own = ["--scratch", os.path.join(self._scratch, str(number))] if self._scratch else []
+                own += ["--key-folder", self._key_folder(number)] if self._keys else []
                 with open(self._log or os.devnull, "ab") as out:
                     self._started.append(subprocess.Popen(command + own, env={**os.environ, **self.variables},
                                                           stderr=out if self._log else None))
@@ -44,12 +51,21 @@ class Workers:
             raise
         return self
 
+    def _key_folder(self, number):
+        admitted = os.path.join(self.variables["HOME"], ".extfarm", "authorized_keys")
+        if not os.path.exists(admitted):
+            subprocess.run([EXTFARM, "keys"], env={**os.environ, **self.variables}, check=True, stdout=subprocess.DEVNULL)
+        folder = os.path.join(self._keys, str(number))
+        os.makedirs(folder, mode=0o700)
+        shutil.copy(admitted, folder)
+        return folder
+
     @property
     def pids(self):
         return [worker.pid for worker in self._started]
 
     def _wait_until_announced(self):
-        end = time.monotonic() + READY_WITHIN_SECONDS
+        end = time.monotonic() + READY_WITHIN_SECONDS + self._count
         while not os.path.isdir(self.rendezvous) or len(os.listdir(self.rendezvous)) < self._count:
             if time.monotonic() > end:
                 raise RuntimeError(f"{self._count} workers did not announce themselves in {self.rendezvous}")
@@ -69,3 +85,24 @@ def last_build(folder, on_workers=None):
     if on_workers is not None and told["actions"]["on_workers"] != on_workers:
         raise RuntimeError(f"{on_workers} actions should have run on workers: {told['actions']}")
     return told
+
+
+def learn_compiler(folder, compiler):
+    """The file of what extfarm learns of a compiler: a second of processor time.
+
+    In a lab each host looks at its own; here all workers would at once look at one, for each build.
+    """
+    project = os.path.join(folder, "compiler-learned")
+    os.makedirs(project)
+    with open(os.path.join(project, "a.c"), "w", encoding="ascii") as out:
+        out.write("int a;\n")
+    with open(os.path.join(project, "manifest.json"), "w", encoding="ascii") as out:
+        json.dump({"schema": 1, "actions": [{"argv": [compiler, "-c", "a.c", "-o", "a.o"], "inputs": ["a.c"], "outputs": ["a.o"]}]}, out)
+    subprocess.run([EXTFARM, "build", "--manifest", "manifest.json", "--local", "1", "--no-store", "-q"], cwd=project, check=True,
+                   env={**os.environ, "HOME": folder, "EXTFARM_RENDEZVOUS": os.path.join(folder, "none")})
+    return os.path.join(project, ".extfarm", "tools")
+
+
+def let_project_know(project, tools):
+    os.makedirs(os.path.join(project, ".extfarm"), exist_ok=True)
+    shutil.copy(tools, os.path.join(project, ".extfarm"))

@@ -26,7 +26,7 @@ FIELDS = {
     "inputs_changed": int, "compared": {"repeated": int, "agreed": int, "differed": int, "not_reproducible": int, "unanswered": int,
                                         "wrong_results": int},
     "workers": [{"id": str, "host": str, "slots": int, "actions": int, "run_seconds": float, "quarantined": bool,
-                 "speed": float}]}
+                 "speed": float, "joined_seconds": float}]}
 
 
 def shape(value, like):

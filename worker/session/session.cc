@@ -110,8 +110,9 @@ Coordinator& Session::State::hear(CoordinatorId id) {
 // way; a lease that two do not list is not wanted.
 void Session::State::on(const HelloReceived& e) {
   Coordinator& coordinator = hear(e.coordinator);
-  if (!coordinator.has_said_hello) coordinator.has_news = true;
+  if (!coordinator.has_said_hello || e.is_first) coordinator.has_news = true;
   coordinator.has_said_hello = true;
+  if (e.is_first) return;
   const std::set<LeaseId> known(e.leases_known.begin(), e.leases_known.end());
   std::vector<LeaseId> unwanted;
   for (auto& [lease, attempt] : coordinator.attempts) {

@@ -30,6 +30,7 @@ struct SessionPolicy {
 struct HelloReceived {
   CoordinatorId coordinator;
   std::vector<LeaseId> leases_known;  // leases it still wants; others held for it are stopped
+  bool is_first = false;  // it does not know yet who it greets: leases_known says nothing
 };
 struct StartRequested {
   CoordinatorId coordinator;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Duration kLongestWait = std::chrono::milliseconds(500);
 constexpr Duration kLookAroundEvery = std::chrono::milliseconds(500);  // a quarter of what a person may wait
+constexpr Duration kLongStart = std::chrono::milliseconds(100);           // of a command; usually it takes two
 constexpr Duration kRefusalsCountedOver = std::chrono::minutes(1);
 constexpr std::size_t kRefusalsSaid = 30;  // each minute
 
@@ -209,7 +210,7 @@ void WorkerLoop::greet(const Envelope& envelope, const protocol::Hello& hello) {
   peers_.erase(known->second.peer);
   known->second.peer = peer;  // another connection of the same coordinator
   peers_[peer] = known->first;
-  tell(session::HelloReceived{known->first, hello.leases_known});
+  tell(session::HelloReceived{known->first, hello.leases_known, !hello.has_heard});
 }
 
 void WorkerLoop::handle(CoordinatorId from, const protocol::ToWorker& message) {
@@ -283,6 +284,8 @@ void WorkerLoop::carry_out(const session::Command& command) {
     FARM_CHECK(it != attempts_.end());
     it->second.started = clock_.now();
     executor_.start(key, it->second.action);
+    // On a crowded machine the kernel takes seconds for a view; what is to be said must not wait for several.
+    if (clock_.now() - *it->second.started > kLongStart) channel_.flush();
   } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
     executor_.forget({forget->coordinator, forget->lease});
     attempts_.erase({forget->coordinator, forget->lease});

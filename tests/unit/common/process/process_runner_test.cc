@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <set>
+
+#include "common/process/descriptor_limit.h"
 
 namespace extfarm {
 namespace {
@@ -49,6 +52,18 @@ TEST_F(Runner, ReturnsOutputAndExitCode) {
   EXPECT_EQ(exits[0].exit_code, 3);
   EXPECT_EQ(exits[0].stdout_bytes, "out\n");
   EXPECT_EQ(exits[0].stderr_bytes, "err\n");
+}
+
+TEST_F(Runner, WhatItStartsKeepsTheUsualLimitOfDescriptors) {
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit few{200, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  raise_descriptor_limit();
+  EXPECT_GT(descriptor_limit(), 200u);
+  const auto exit = runner_.run(shell("ulimit -Sn; ulimit -Hn"), std::chrono::seconds(30));
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->stdout_bytes, "200\n" + std::to_string(usual.rlim_max) + "\n");
 }
 
 TEST_F(Runner, FeedsStandardInput) {

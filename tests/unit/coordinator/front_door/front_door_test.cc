@@ -188,7 +188,7 @@ TEST_F(FrontDoorTest, WhereDescriptorsAreFewTheOthersWaitAtTheDoor) {
   door_->take_events();
   pollfd ready{door_->fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&ready, 1, 0), 0) << "it would be asked again and again";
-  clients.erase(clients.begin(), clients.begin() + 20);
+  clients.erase(clients.begin(), clients.begin() + 30);
   bool is_submitted = false;
   for (int turns = 0; turns < 10 && !is_submitted; ++turns) {
     for (const auto& event : wait_for_events()) is_submitted |= std::holds_alternative<Submitted>(event);

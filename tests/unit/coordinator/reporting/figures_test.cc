@@ -118,7 +118,8 @@ TEST(LastBuildTest, HasExactlyTheFieldsOfSchemaOne) {
                   "retries": 0.0, "transfers": 0.0, "absent": 0.0},
  "dispatch_ms": {"p50": 0.0, "p99": 0.0}, "rejected": {"inputs_differ": 0, "toolchain_differs": 0}, "inputs_changed": 0,
  "compared": {"repeated": 0, "agreed": 0, "differed": 0, "not_reproducible": 0, "unanswered": 0, "wrong_results": 0},
- "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false, "speed": 0.0}]})");
+ "workers": [{"id": "", "host": "", "slots": 0, "actions": 0, "run_seconds": 0.0, "quarantined": false, "speed": 0.0,
+              "joined_seconds": 0.0}]})");
   auto log = small_build();
   log.local_reasons["reads stdin"] = 1;
   const json found = json::parse(last_build_json(log));
@@ -141,6 +142,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   log.command_cpu_seconds = 7.25;
   log.dispatch_ms = {1, 2, 9};
   log.workers[0].quarantined = true, log.workers[0].speed = 0.5;
+  log.workers[0].joined = log.started + std::chrono::milliseconds(250);
   const json found = json::parse(last_build_json(log));
   EXPECT_EQ(found["status"], "failed");
   EXPECT_EQ(found["exit_code"], 3);
@@ -161,7 +163,7 @@ TEST(LastBuildTest, EveryFieldHasItsOwnValue) {
   EXPECT_EQ(found["inputs_changed"], 27);
   EXPECT_EQ(found["compared"], json::parse(R"({"repeated":28,"agreed":29,"differed":30,"not_reproducible":31,"unanswered":32,"wrong_results":33})"));
   EXPECT_EQ(found["workers"], json::parse(R"([{"id":"lab01-4711","host":"lab01","slots":2,"actions":4,
-                                               "run_seconds":10.0,"quarantined":true,"speed":0.5}])"));
+                                               "run_seconds":10.0,"quarantined":true,"speed":0.5,"joined_seconds":0.25}])"));
   EXPECT_EQ(found["slot_seconds"]["work"], 10.0);
 }
 

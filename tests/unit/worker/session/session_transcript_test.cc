@@ -43,7 +43,7 @@ Event event_of(const Line& line) {
   const CoordinatorId coordinator{line.id(1)};
   if (what == "gone") return CoordinatorGone{coordinator};
   if (what == "hello") {
-    HelloReceived e{coordinator, {}};
+    HelloReceived e{coordinator, {}, line.says("first")};
     for (const auto& l : transcripts::split(line.value("knows", ""))) {
       e.leases_known.push_back({std::stoull(l.substr(1))});
     }
