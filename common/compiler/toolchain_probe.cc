@@ -37,22 +37,25 @@ bool is_compiler_driver(const std::string& driver) {
   return read_command_line({driver, "-c", "x.c"}).kind == ActionKind::kCompile;
 }
 
-std::optional<std::string> ask(ProcessRunner& runner, const std::string& program, const std::string& question) {
+// nullopt when a signal ended it, or it did not start.
+std::optional<ProcessExit> ask(ProcessRunner& runner, const std::string& program, std::vector<std::string> words) {
   ProcessRequest request;
   request.program = program;
-  request.argv = {program, question};
+  request.argv = std::move(words);
+  request.argv.insert(request.argv.begin(), program);
   request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
   request.cwd = "/";
-  const auto exit = runner.run(request, kPatience);
-  if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
-  return exit->stdout_bytes;
+  auto exit = runner.run(request, kPatience);
+  if (!exit || exit->signal != 0) return std::nullopt;
+  return std::move(*exit);
 }
 
 std::optional<std::string> program_of(ProcessRunner& runner, const std::string& driver, const std::string& name) {
-  auto answer = ask(runner, driver, "-print-prog-name=" + name);
-  if (!answer) return std::nullopt;
-  while (!answer->empty() && answer->back() == '\n') answer->pop_back();
-  if (answer->empty()) return std::nullopt;
+  const auto exit = ask(runner, driver, {"-print-prog-name=" + name});
+  if (!exit || exit->exit_code != 0) return std::nullopt;
+  std::string answer = exit->stdout_bytes;
+  while (!answer.empty() && answer.back() == '\n') answer.pop_back();
+  if (answer.empty()) return std::nullopt;
   return answer;
 }
 
@@ -70,17 +73,19 @@ void add_libraries(ProcessRunner& runner, Paths& paths) {
   const auto ldd = resolved("/usr/bin/ldd");
   if (!ldd) return;
   Paths libraries;
+  std::vector<std::string> programs;
   for (const auto& [name, path] : paths) {
-    const auto program = found(path);
-    if (!program) continue;
-    std::istringstream lines(ask(runner, *ldd, *program).value_or(""));
-    for (std::string library, arrow, target, rest; lines >> library && std::getline(lines, rest);) {
-      std::istringstream fields(rest);
-      if (!(fields >> arrow >> target) || arrow != "=>") continue;
-      const bool decisive = std::any_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
-                                        [&](std::string_view prefix) { return library.starts_with(prefix); });
-      if (decisive) libraries.emplace_back(library, target);
-    }
+    if (auto program = found(path)) programs.push_back(std::move(*program));
+  }
+  // A program without libraries makes its exit code 1; of the others it has said all the same.
+  const auto exit = ask(runner, *ldd, std::move(programs));
+  std::istringstream lines(exit && exit->exit_code <= 1 ? exit->stdout_bytes : "");
+  for (std::string library, arrow, target, rest; lines >> library && std::getline(lines, rest);) {
+    std::istringstream fields(rest);
+    if (!(fields >> arrow >> target) || arrow != "=>") continue;
+    const bool decisive = std::any_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
+                                      [&](std::string_view prefix) { return library.starts_with(prefix); });
+    if (decisive) libraries.emplace_back(library, target);
   }
   std::sort(libraries.begin(), libraries.end());
   libraries.erase(std::unique(libraries.begin(), libraries.end()), libraries.end());

@@ -1,5 +1,6 @@
 #include "common/system/filesystem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -8,11 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include "common/base/descriptor.h"
@@ -95,13 +98,35 @@ Result<std::string> PosixFilesystem::read(const std::string& path) const {
   return out;
 }
 
-std::optional<std::vector<std::string>> PosixFilesystem::list(const std::string& folder) const {
-  std::vector<std::string> names;
-  std::error_code failed;
-  for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
-    names.push_back(it->path().filename().string());
+Result<Digest> Filesystem::digest(const std::string& path) const {
+  const auto content = read(path);
+  if (!content) return tl::unexpected(content.error());
+  return digest_of(*content);
+}
+
+Result<Digest> PosixFilesystem::digest(const std::string& path) const {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return tl::unexpected(io_error("open", path));
+  Hasher hasher;
+  std::array<char, 64 << 10> buffer;
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(io_error("read", path));
+    if (n == 0) return hasher.finish();
+    hasher.add({buffer.data(), static_cast<std::size_t>(n)});
   }
-  if (failed) return std::nullopt;
+}
+
+std::optional<std::vector<std::string>> PosixFilesystem::list(const std::string& folder) const {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
+  if (!entries) return std::nullopt;
+  std::vector<std::string> names;
+  while (const dirent* entry = (errno = 0, ::readdir(entries.get()))) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return std::nullopt;
   return names;
 }
 
@@ -188,13 +213,18 @@ Result<std::int64_t> clock_skew_ns(const std::string& folder) {
 }
 
 std::optional<Digest> DigestCache::digest(const std::string& path) {
+  auto* known = find(path);
+  if (known != nullptr && is_seen(*known)) return known->digest;
   const auto stamp = filesystem_.stat(path);
   if (!stamp || !stamp->is_regular) return std::nullopt;
-  const auto* known = find(path);
-  if (known != nullptr && known->is_settled && known->stamp == *stamp) return known->digest;
-  const auto content = filesystem_.read(path);
-  if (!content) return std::nullopt;
-  Entry entry{*stamp, digest_of(*content), moment_, known != nullptr, is_settled(*stamp)};
+  if (known != nullptr && known->is_settled && known->stamp == *stamp) {
+    known->look = look_;
+    return known->digest;
+  }
+  const auto read = filesystem_.digest(path);
+  if (!read) return std::nullopt;
+  // The look has not seen it: on a network filesystem reading may bring a newer stamp than the one before.
+  Entry entry{*stamp, *read, moment_, known != nullptr, is_settled(*stamp), kNoLook};
   if (known != nullptr && known->digest == entry.digest) {
     entry.met = known->met;
     entry.was_other = known->was_other;
@@ -220,13 +250,25 @@ DigestCache::Met DigestCache::met_since(const std::string& path, Moment moment) 
 }
 
 // What is asked for stays.
-const DigestCache::Entry* DigestCache::find(const std::string& path) {
+DigestCache::Entry* DigestCache::find(const std::string& path) {
   if (const auto it = recent_.find(path); it != recent_.end()) return &it->second;
   const auto it = older_.find(path);
   if (it == older_.end()) return nullptr;
   const Entry entry = it->second;
   keep(path, entry);
   return &recent_.find(path)->second;
+}
+
+std::optional<FileStamp> DigestCache::stamp(const std::string& path) {
+  const auto known = recent_.find(path);
+  if (known != recent_.end() && is_seen(known->second)) return known->second.stamp;
+  return filesystem_.stat(path);
+}
+
+void DigestCache::was_written(const std::string& path) {
+  for (auto* entries : {&recent_, &older_}) {
+    if (const auto known = entries->find(path); known != entries->end()) known->second.look = kNoLook;
+  }
 }
 
 void DigestCache::forget(const std::string& path) {

@@ -34,6 +34,8 @@ class Filesystem {
   // nullopt when there is no such file.  Follows symlinks.
   virtual std::optional<FileStamp> stat(const std::string& path) const = 0;
   virtual Result<std::string> read(const std::string& path) const = 0;
+  // Of what read() would give.
+  virtual Result<Digest> digest(const std::string& path) const;
   // Names in a folder, in no order; nullopt when it is none or cannot be read.
   virtual std::optional<std::vector<std::string>> list(const std::string& folder) const = 0;
   // Writes under a temporary name in the same folder, then renames; makes the
@@ -46,6 +48,7 @@ class PosixFilesystem : public Filesystem {
  public:
   std::optional<FileStamp> stat(const std::string& path) const override;
   Result<std::string> read(const std::string& path) const override;
+  Result<Digest> digest(const std::string& path) const override;  // holds no more than a piece of it
   std::optional<std::vector<std::string>> list(const std::string& folder) const override;
   Result<void> write_atomically(const std::string& path, std::string_view bytes, std::uint32_t mode) override;
 };
@@ -83,6 +86,15 @@ class DigestCache {
   // Forgets what it knows of `path`, so that the next call reads it again.
   void forget(const std::string& path);
 
+  // Until end_look() or the next begin_look() a file whose stamp is the known one
+  // is asked for it once: for many questions about one moment, which is now.
+  void begin_look() { look_ = ++last_look_; }
+  void end_look() { look_ = kNoLook; }
+  // As digest() saw it in this look; otherwise as it is now.  nullopt: there is no file.
+  std::optional<FileStamp> stamp(const std::string& path);
+  // This process wrote `path`: a look that goes on looks at it again.
+  void was_written(const std::string& path);
+
   // A moment, for met_since().
   using Moment = std::uint64_t;
   Moment begin_moment() { return ++moment_; }
@@ -93,21 +105,26 @@ class DigestCache {
   Met met_since(const std::string& path, Moment) const;
 
  private:
+  using Look = std::uint64_t;
+  static constexpr Look kNoLook = 0;
   struct Entry {
     FileStamp stamp;
     Digest digest;
     Moment met = 0;
     bool was_other = false;
     bool is_settled = true;
+    Look look = kNoLook;  // in which it was looked at
   };
   using Entries = std::unordered_map<std::string, Entry>;
   static constexpr std::size_t kMostRecent = 16384;  // two times 3.5 MB; a large compile reads a few thousand files
-  const Entry* find(const std::string& path);
+  Entry* find(const std::string& path);
+  bool is_seen(const Entry& entry) const { return look_ != kNoLook && entry.look == look_; }
   void keep(const std::string& path, const Entry&);
 
   const Filesystem& filesystem_;
   Entries recent_, older_;
   Moment moment_ = 0;
+  Look look_ = kNoLook, last_look_ = kNoLook;
 };
 
 }  // namespace extfarm

@@ -15,6 +15,9 @@ constexpr Duration kFirstGreetings = std::chrono::seconds(2);
 // Between looks for beacons; of the own worker's, on this machine's own disk, each one costs nothing.
 constexpr Duration kNextLook = std::chrono::milliseconds(20), kNextLookForOwn = std::chrono::milliseconds(3);
 
+// That are handled between two looks at files: more of them make the looks fewer, and older.
+constexpr std::size_t kMostMessages = 64, kMostMessageBytes = 8 << 20;
+
 bool is_waited_for(const protocol::Report& report) {
   return report.outcome.outcome_class == OutcomeClass::kSucceeded ||
          report.outcome.outcome_class == OutcomeClass::kCommandFailed;
@@ -44,7 +47,7 @@ void Farm::warn_once(const std::string& message) {
 void Farm::turn() {
   turn_started_ = parts_.clock.now();
   parts_.directory.refresh(turn_started_);
-  parts_.memory.look_again();
+  look_again();
   for (const auto& complaint : parts_.directory.take_complaints()) warn_once(complaint);
   read_door();
   read_messages();
@@ -60,8 +63,15 @@ void Farm::turn() {
       continue;
     warn_once(news.detail);
   }
+  parts_.digests.end_look();
   parts_.memory.save();
   parts_.records.flush();
+}
+
+// What was seen of files before may be another by now.  Until the next look each one is looked at once.
+void Farm::look_again() {
+  parts_.memory.look_again();
+  parts_.digests.begin_look();
 }
 
 Duration Farm::time_to_wait() const {
@@ -198,32 +208,52 @@ void Farm::predict(scheduling::ActionSubmitted& event, Entry& entry, const recor
   event.peak_memory_bytes = parts_.records.peak_memory_bytes(identity);
 }
 
+// Many at a time: what they say of files had happened when they came, so one
+// look after that is late enough for all of them.  Of those that bring contents
+// one at a time, for these lie in the channel until the next is received.
 void Farm::read_messages() {
-  while (auto envelope = parts_.channel.receive()) {
-    auto message = protocol::decode_to_coordinator(envelope->bytes);
-    if (!message) {
-      warn_once("worker " + envelope->peer + " sent a message that cannot be read (" +
-                message.error().message + "); it is not used any more. Is the same extfarm installed there?");
-      parts_.channel.drop(envelope->peer);
-      continue;
+  for (bool is_all = false; !is_all;) {
+    std::vector<std::pair<PeerId, protocol::ToCoordinator>> came;
+    bool has_contents = false;
+    for (std::size_t bytes = 0; came.size() < kMostMessages && bytes < kMostMessageBytes && !has_contents;) {
+      const auto envelope = parts_.channel.receive();
+      is_all = !envelope;
+      if (is_all) break;
+      bytes += envelope->bytes.size();
+      auto message = read_message(*envelope);
+      if (!message) continue;
+      has_contents = std::holds_alternative<protocol::OutputChunk>(*message);
+      came.emplace_back(envelope->peer, std::move(*message));
     }
-    if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&*message)) {
-      handle_heartbeat(envelope->peer, *heartbeat);
-      continue;
-    }
-    const auto* worker = parts_.directory.find(envelope->peer);
-    if (worker == nullptr) continue;
-    const WorkerId from = worker->id;
-    if (const auto* probed = std::get_if<protocol::ToolchainProbed>(&*message))
-      handle_toolchain(from, *probed);
-    else if (auto* report = std::get_if<protocol::Report>(&*message))
-      handle_report(from, std::move(*report));
-    else if (const auto* chunk = std::get_if<protocol::OutputChunk>(&*message))
-      publications_.receive(turn_started_, from, *chunk);
-    else if (const auto* need = std::get_if<protocol::NeedInput>(&*message))
-      handle_need(from, *need);
-    end_publications();
+    if (!came.empty()) look_again();
+    for (auto& [peer, message] : came) handle_message(peer, message);
   }
+}
+
+// nullopt: there was no sense in it, and its sender is not used any more.
+std::optional<protocol::ToCoordinator> Farm::read_message(const Envelope& envelope) {
+  auto message = protocol::decode_to_coordinator(envelope.bytes);
+  if (message) return std::move(*message);
+  warn_once("worker " + envelope.peer + " sent a message that cannot be read (" + message.error().message +
+            "); it is not used any more. Is the same extfarm installed there?");
+  parts_.channel.drop(envelope.peer);
+  return std::nullopt;
+}
+
+void Farm::handle_message(const PeerId& peer, protocol::ToCoordinator& message) {
+  if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&message)) return handle_heartbeat(peer, *heartbeat);
+  const auto* worker = parts_.directory.find(peer);
+  if (worker == nullptr) return;
+  const WorkerId from = worker->id;
+  if (const auto* probed = std::get_if<protocol::ToolchainProbed>(&message))
+    handle_toolchain(from, *probed);
+  else if (auto* report = std::get_if<protocol::Report>(&message))
+    handle_report(from, std::move(*report));
+  else if (const auto* chunk = std::get_if<protocol::OutputChunk>(&message))
+    publications_.receive(turn_started_, from, *chunk);
+  else if (const auto* need = std::get_if<protocol::NeedInput>(&message))
+    handle_need(from, *need);
+  end_publications();
 }
 
 void Farm::handle_heartbeat(const PeerId& peer, const protocol::Heartbeat& heartbeat) {

@@ -123,7 +123,10 @@ class Farm {
   void read_door();
   void answer_jobs();
   void answer_local(const AnswerTo&, const std::string& id, reporting::LoggedLocal);
+  void look_again();
   void read_messages();
+  std::optional<protocol::ToCoordinator> read_message(const Envelope&);
+  void handle_message(const PeerId&, protocol::ToCoordinator&);
   void handle_heartbeat(const PeerId&, const protocol::Heartbeat&);
   double known_speed(const protocol::Heartbeat&);
   void handle_toolchain(WorkerId, const protocol::ToolchainProbed&);

@@ -79,6 +79,7 @@ FileVersions::State FileVersions::judge(VersionId id) {
 }
 
 void FileVersions::forget(const std::string& path) {
+  digests_.was_written(path);
   const auto index = names_.find(path);
   if (!index) return;
   for (VersionId id = newest_[*index]; id != 0; id = versions_[id].older) versions_[id].state = State::kUnknown;

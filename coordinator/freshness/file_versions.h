@@ -47,6 +47,8 @@ class FileVersions {
   }
   std::uint32_t path_index(VersionId id) const { return versions_[id].path; }
   State state(VersionId);
+  // DigestCache::stamp()
+  std::optional<FileStamp> stamp_now(const std::string& path) { return digests_.stamp(path); }
   // What lies at `path` now; zeros: nothing, or no file.
   Digest digest_now(const std::string& path);
   // From now on every file is looked at again: others may have written.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -17,7 +18,7 @@ constexpr Digest kNobodyKnows = [] {
   return out;
 }();
 
-std::string folder_of(std::string_view path) { return std::string(path.substr(0, path.rfind('/'))); }
+std::string_view folder_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
 
 bool is_systems(std::string_view path) {
   static constexpr std::string_view kFolders[] = {"/usr/include", "/usr/lib", "/usr/local/include"};
@@ -32,12 +33,11 @@ SearchFolders with_folders_beside(const Action& action, const Attestation& attes
                                   const std::vector<std::string>& search_folders) {
   SearchFolders out;
   if (action.kind == ActionKind::kCompile) {
-    for (const auto& input : attestation.inputs) {
-      auto folder = folder_of(input.path);
-      if (!is_systems(folder)) out.folders.push_back(std::move(folder));
+    std::set<std::string_view> folders;
+    for (const auto& input : attestation.inputs) folders.insert(folder_of(input.path));
+    for (const auto folder : folders) {
+      if (!is_systems(folder)) out.folders.emplace_back(folder);
     }
-    std::sort(out.folders.begin(), out.folders.end());
-    out.folders.erase(std::unique(out.folders.begin(), out.folders.end()), out.folders.end());
   }
   out.beside_count = static_cast<std::uint32_t>(out.folders.size());
   out.folders.insert(out.folders.end(), search_folders.begin(), search_folders.end());
@@ -114,7 +114,7 @@ bool Judge::is_reached(const Action& action, const Recorded& recorded, const Ear
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero()) continue;
     const auto& includes = includes_of(action, id);
-    const auto beside = folder_of(versions_.path(id));
+    const std::string beside(folder_of(versions_.path(id)));
     if (includes.has_computed && (is_on_path || beside == earlier.folder)) return true;
     for (const auto& line : includes.lines) {
       if (line.name != earlier.name) continue;
@@ -200,7 +200,7 @@ void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
   std::vector<VersionId> absent;
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero() || is_systems(versions_.path(id))) continue;
-    const auto beside = folder_of(versions_.path(id));
+    const std::string beside(folder_of(versions_.path(id)));
     for (const auto& line : includes_of(action, id).lines) {
       if (!line.is_question) continue;
       std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
@@ -233,7 +233,7 @@ Recorded Judge::witness(const Action& action, const Digest& fingerprint, const A
   };
   for (auto& input : known.inputs) {
     if (is_pinned(input)) continue;
-    const auto stamp = filesystem_.stat(input.path);
+    const auto stamp = versions_.stamp_now(input.path);
     if (stamp && was_written_since(*stamp, started_ns)) input.digest = kNobodyKnows;
   }
   return as_attested(action, fingerprint, known, search_folders, started_ns);
@@ -259,7 +259,7 @@ Recorded Judge::as_attested(const Action& action, const Digest& fingerprint, con
     if (versions_.digest(id).is_zero()) continue;
     for (const auto& earlier : searches_.earlier_than(out.search, versions_.path(id), versions_.path_index(id))) {
       const auto path = earlier.path();
-      const auto stamp = filesystem_.stat(path);
+      const auto stamp = versions_.stamp_now(path);
       // It may have come after the command had looked: then the next build shall look again.
       if (stamp && was_written_since(*stamp, started_ns) && !is_accounted_for(path, out)) continue;
       out.bystanders.push_back(path_hash(path));

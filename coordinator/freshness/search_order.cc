@@ -49,7 +49,8 @@ void SearchOrder::list(const std::string& folder, Listing& listing) {
   if (!is_settled(*listing.stamp)) listing.stamp.reset();
 }
 
-const std::unordered_set<std::string>& SearchOrder::names_in(const std::string& folder) {
+const SearchOrder::Names& SearchOrder::names_in(const std::string& folder) {
+  if (is_stale_) refresh();
   const auto [it, is_new] = listings_.try_emplace(folder);
   if (is_new) list(folder, it->second);
   return it->second.names;
@@ -64,9 +65,17 @@ void SearchOrder::refresh() {
     if (!now && listing.names.empty()) continue;
     const auto before = std::exchange(listing.names, {});
     list(folder, listing);
-    has_changed = has_changed || listing.names != before;
+    has_changed = has_changed || differ_in_what_was_asked(listing.names, before);
   }
   if (has_changed) forget_found();
+}
+
+bool SearchOrder::differ_in_what_was_asked(const Names& some, const Names& others) const {
+  const auto has_more = [&](const Names& these, const Names& those) {
+    return std::any_of(these.begin(), these.end(),
+                       [&](const std::string& name) { return !those.contains(name) && asked_.contains(name); });
+  };
+  return has_more(some, others) || has_more(others, some);
 }
 
 void SearchOrder::forget_found() {
@@ -78,10 +87,11 @@ void SearchOrder::forget_found() {
 
 bool SearchOrder::exists(const std::string& folder, std::string_view name) {
   const auto slash = name.find('/');
-  const auto& names = names_in(folder);
-  if (!names.contains(std::string(name.substr(0, slash)))) return false;
+  const std::string first(name.substr(0, slash));
+  asked_.insert(first);
+  if (!names_in(folder).contains(first)) return false;
   if (slash == std::string_view::npos) return true;
-  return exists(folder + "/" + std::string(name.substr(0, slash)), name.substr(slash + 1));
+  return exists(folder + "/" + first, name.substr(slash + 1));
 }
 
 std::vector<Earlier> SearchOrder::look(const SearchFolders& searched, std::string_view path) {
@@ -125,8 +135,8 @@ void SearchOrder::forget(const std::string& path) {
   const auto listing = listings_.find(path.substr(0, slash));
   // A file that was there already changes no listing.
   if (listing == listings_.end() || listing->second.names.contains(path.substr(slash + 1))) return;
-  list(path.substr(0, slash), listing->second);
-  forget_found();
+  listing->second.stamp.reset();
+  is_stale_ = true;
 }
 
 std::vector<std::pair<SearchId, SearchFolders>> SearchOrder::take_unsaved() {

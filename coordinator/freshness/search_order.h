@@ -60,20 +60,23 @@ class SearchOrder {
     std::unordered_map<std::uint32_t, std::vector<Earlier>> found;  // path index → earlier files, none left out
     std::vector<std::uint8_t> is_alone;                                // by path index: nothing comes earlier
   };
+  using Names = std::unordered_set<std::string>;
   struct Listing {
     std::optional<FileStamp> stamp;  // nullopt: no such folder, or to be listed again
-    std::unordered_set<std::string> names;
+    Names names;
   };
   void refresh();
   void list(const std::string& folder, Listing&);
   void forget_found();
-  const std::unordered_set<std::string>& names_in(const std::string& folder);
+  const Names& names_in(const std::string& folder);
+  bool differ_in_what_was_asked(const Names&, const Names&) const;
   std::vector<Earlier> look(const SearchFolders&, std::string_view path);
 
   const Filesystem& filesystem_;
   std::vector<Order> orders_;
   std::unordered_map<std::string, SearchId> ids_;
   std::unordered_map<std::string, Listing> listings_;
+  Names asked_;  // of all folders: on other names no answer rests
   bool is_stale_ = false;
   std::vector<SearchId> unsaved_;
 };

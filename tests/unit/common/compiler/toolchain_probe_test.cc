@@ -84,6 +84,14 @@ TEST_F(ToolchainTest, AnUpgradedDriverIsAskedAgain) {
   EXPECT_EQ(after->components, fresh->components);
 }
 
+TEST_F(ToolchainTest, ADriverWithoutLibrariesDoesNotHideThoseOfItsPrograms) {
+  write("gcc", "#!/bin/sh\ncase $1 in -print-prog-name=as) echo /usr/bin/as;; *) echo nothing;; esac\n");
+  fs::permissions(folder_ + "/gcc", fs::perms(0755));
+  const auto tools = probe_.probe({folder_ + "/gcc", {}});
+  ASSERT_TRUE(tools) << tools.error().message;
+  EXPECT_TRUE(has(*tools, "libbfd"));
+}
+
 TEST_F(ToolchainTest, AFolderCountsByNameAndContentButNotItsByteCode) {
   const ToolchainSpec spec{"/usr/bin/true", {folder_ + "/package"}};
   const auto first = probe_.probe(spec)->digest;

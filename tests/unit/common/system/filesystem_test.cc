@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -61,6 +62,27 @@ TEST_F(FilesystemTest, ReadingAMissingFileIsNotFoundAndNamesIt) {
   EXPECT_NE(read.error().message.find(root_ + "/absent"), std::string::npos);
 }
 
+TEST_F(FilesystemTest, ADigestIsThatOfTheBytesRead) {
+  for (const std::size_t size : {0, 1, 65536, 300001}) {
+    const std::string bytes(size, 'x');
+    ASSERT_TRUE(filesystem_.write_atomically(root_ + "/f", bytes, 0644));
+    EXPECT_EQ(filesystem_.digest(root_ + "/f").value(), digest_of(bytes)) << size;
+  }
+  EXPECT_EQ(filesystem_.digest(root_ + "/absent").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(filesystem_.digest(root_).error().code, ErrorCode::kIo);
+}
+
+TEST_F(FilesystemTest, AFolderIsListedWithHiddenNamesAndWithoutItself) {
+  ASSERT_TRUE(filesystem_.write_atomically(root_ + "/.hidden", "", 0644));
+  ASSERT_TRUE(filesystem_.write_atomically(root_ + "/folder/file", "", 0644));
+  auto names = filesystem_.list(root_);
+  ASSERT_TRUE(names);
+  std::sort(names->begin(), names->end());
+  EXPECT_EQ(*names, (std::vector<std::string>{".hidden", "folder"}));
+  EXPECT_EQ(filesystem_.list(root_ + "/absent"), std::nullopt);
+  EXPECT_EQ(filesystem_.list(root_ + "/.hidden"), std::nullopt);
+}
+
 TEST_F(FilesystemTest, ReadingAFolderIsAnError) {
   const auto read = filesystem_.read(root_);
   ASSERT_FALSE(read);
@@ -107,6 +129,7 @@ class CountingFilesystem : public Filesystem {
     bool readable = true;
   };
   std::optional<FileStamp> stat(const std::string& path) const override {
+    ++stats;
     const auto it = files.find(path);
     return it == files.end() ? std::nullopt : std::optional(it->second.stamp);
   }
@@ -125,7 +148,7 @@ class CountingFilesystem : public Filesystem {
     return {};
   }
   std::map<std::string, File> files;
-  mutable int reads = 0;
+  mutable int reads = 0, stats = 0;
   std::int64_t ticks = 0;
 };
 
@@ -214,6 +237,43 @@ TEST(ClockSkew, IsNoneOnThisHostsOwnDiskAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   std::filesystem::remove(folder);
   EXPECT_EQ(clock_skew_ns(folder).error().code, ErrorCode::kIo);
+}
+
+TEST(DigestCacheTest, InOneLookAFileIsAskedForItsStampOnce) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  cache.begin_look();
+  const auto seen = disk.files["/f"].stamp;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  EXPECT_EQ(disk.stats, 2);  // before it was read, and once after that
+  ASSERT_TRUE(disk.write_atomically("/f", "two", 0644));
+  EXPECT_EQ(cache.digest("/f"), digest_of("one"));
+  EXPECT_EQ(cache.stamp("/f"), seen);
+  EXPECT_EQ(disk.stats, 2);
+  cache.begin_look();
+  EXPECT_EQ(cache.stamp("/f"), disk.files["/f"].stamp);
+  EXPECT_EQ(cache.digest("/f"), digest_of("two"));
+  ASSERT_TRUE(disk.write_atomically("/f", "three", 0644));
+  cache.was_written("/f");
+  EXPECT_EQ(cache.digest("/f"), digest_of("three"));
+  ASSERT_TRUE(disk.write_atomically("/f", "four", 0644));
+  cache.forget("/f");
+  EXPECT_EQ(cache.digest("/f"), digest_of("four"));
+  ASSERT_TRUE(disk.write_atomically("/f", "five", 0644));
+  cache.end_look();
+  EXPECT_EQ(cache.stamp("/f"), disk.files["/f"].stamp);
+  EXPECT_EQ(cache.digest("/f"), digest_of("five"));
+}
+
+TEST(DigestCacheTest, AStampFromBeforeReadingIsNotWhatALookHasSeen) {
+  CountingFilesystem disk;
+  DigestCache cache(disk);
+  ASSERT_TRUE(disk.write_atomically("/f", "one", 0644));
+  cache.begin_look();
+  cache.digest("/f");
+  disk.files["/f"].stamp.mtime_ns = 12345;  // as a network filesystem tells only after the file was opened
+  EXPECT_EQ(cache.stamp("/f")->mtime_ns, 12345);
 }
 
 TEST(DigestCacheTest, ForgettingMeansReadingAgain) {

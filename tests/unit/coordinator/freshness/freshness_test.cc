@@ -74,6 +74,42 @@ class FreshnessTest : public testing::Test {
   Recorded recorded_;
 };
 
+// Until the file is read its stamp is an old one, as where attributes are cached.
+class LateStamp : public PosixFilesystem {
+ public:
+  std::optional<FileStamp> stat(const std::string& path) const override {
+    return path == late_path && !was_read ? old_stamp : PosixFilesystem::stat(path);
+  }
+  Result<Digest> digest(const std::string& path) const override {
+    was_read = was_read || path == late_path;
+    return PosixFilesystem::digest(path);
+  }
+  std::string late_path;
+  std::optional<FileStamp> old_stamp;
+  mutable bool was_read = false;
+};
+
+TEST_F(FreshnessTest, AnInputWrittenMeanwhileIsSeenInALookThoughItsStampCameLate) {
+  const std::string header = root_ + "/a.h";
+  LateStamp disk;
+  disk.late_path = header;
+  disk.old_stamp = disk.PosixFilesystem::stat(header);
+  disk.old_stamp->mtime_ns -= 1'000'000'000, disk.old_stamp->ctime_ns -= 1'000'000'000;
+  DigestCache digests(disk);
+  digests.remember(header, *disk.old_stamp, digest_of("header"));
+  Judge judge(root_, disk, digests);
+  write("a.h", "edited");
+  const auto written = *disk.PosixFilesystem::stat(header);
+  digests.begin_look();  // what the attestation's check does then:
+  ASSERT_EQ(digests.digest(header), digest_of("header"));
+  digests.forget(header);
+  ASSERT_EQ(digests.digest(header), digest_of("edited"));
+  Attestation attestation;
+  attestation.inputs = {{header, digest_of("edited")}};
+  const auto recorded = judge.witness(action_, fingerprint_of(action_), attestation, {}, written.mtime_ns);
+  EXPECT_EQ(judge.written_meanwhile(recorded), "a.h");
+}
+
 TEST_F(FreshnessTest, NothingChangedMeansUpToDate) { EXPECT_EQ(reason(), "up to date"); }
 
 TEST_F(FreshnessTest, WithoutARecordItWasNeverBuilt) {
