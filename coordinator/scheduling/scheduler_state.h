@@ -41,6 +41,7 @@ struct ActionState {
   MemoryClass memory = 0;
   LeaseId lease;   // the attempt in kRunning and kPublishing
   LeaseId backup;  // a second one in kRunning
+  float guessed_tail_seconds = 0;   // as submitted; 0 when it is remembered, and once it is known
   double predicted_seconds = 0;     // as submitted
   double queued_level_seconds = 0;  // its place in the ready queue
   double reference_seconds = 0;     // while it is published: what it took, on a host of speed 1
@@ -168,6 +169,8 @@ struct Scheduler::State {
 
   // evidence.cc
   double predict(const ActionState&) const;
+  double predict_tail(const ActionState&) const;
+  void learn_tails(const ActionSubmitted&, double level_seconds);
   void learn_from(const Lease&, ActionState&, const OutcomeReceived&);
   void learn_lower_bound(const Lease&);
   void suspect(ActionId, const Lease&);
@@ -188,6 +191,7 @@ struct Scheduler::State {
   plan::ActionGraph graph;
   Fleet fleet;
   Predictor predictor;
+  Predictor tails;  // likewise of the chains behind actions
   PeakMemory peaks;
   double fleet_ratio_log = 0;  // mean of ln(predicted / taken) over all workers
   double fleet_ratio_weight = 0;
