@@ -66,7 +66,8 @@ def measure(table, project, rounds):
         # The first warm build needs the history of a cold one.
         for what in (PLAIN, COLD, WARM) if number % 2 == 0 else (WARM, COLD, PLAIN):
             samples[what].append(project.build(what))
-            print(f"{project.name}, round {number + 1}, {what}: {samples[what][-1].wall:.1f} s", file=sys.stderr)
+            print(f"{project.name}, round {number + 1}, {what}: {samples[what][-1].wall:.1f} s, cpu "
+                  f"{samples[what][-1].cpu:.1f} s", file=sys.stderr)
     if len({tuple(names) for names in project.modules.values()}) != 1 or not project.modules[PLAIN]:
         raise RuntimeError(f"{project.name}: not the same modules were built: {project.modules}")
     for kind, ours in (("clean tree", COLD), ("clean tree, second build", WARM)):
