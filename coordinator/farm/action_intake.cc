@@ -355,36 +355,4 @@ Digest ActionIntake::identity_of(const Action& action) {
   return hasher.finish();
 }
 
-// Cython's output takes about twice as long to compile as to make.
-double ActionIntake::guess_tail_seconds(const Action& action, double own_seconds) {
-  return action.kind == ActionKind::kCythonize ? 2 * own_seconds : 0;
-}
-
-std::uint32_t ActionIntake::category_of(const Action& action) {
-  const auto kind = static_cast<std::uint32_t>(action.kind);
-  const std::string name = action.inputs.empty() ? "" : fs::path(action.inputs.back()).extension().string();
-  static const char* const kLanguages[] = {".c", ".cpp", ".cc", ".cxx", ".f", ".f90", ".pyx", ".py"};
-  std::uint32_t language = 0;
-  for (const char* known : kLanguages) {
-    ++language;
-    if (name == known) return 16 * kind + language;
-  }
-  return 16 * kind;
-}
-
-double ActionIntake::guess_seconds(const Action& action) {
-  // Seconds per MiB of source on a desktop core, rounded: only their order matters.
-  constexpr double kCompile = 8, kCythonize = 20, kLink = 0.2;
-  double bytes = 0;
-  for (const auto& input : action.inputs) {
-    std::error_code absent;
-    const auto size = fs::file_size(input, absent);
-    if (!absent) bytes += static_cast<double>(size);
-  }
-  const double rate = action.kind == ActionKind::kCompile     ? kCompile
-                      : action.kind == ActionKind::kCythonize ? kCythonize
-                                                              : kLink;
-  return 0.05 + rate * bytes / (1 << 20);
-}
-
 }  // namespace extfarm

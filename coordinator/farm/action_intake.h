@@ -48,13 +48,6 @@ class ActionIntake {
   std::variant<Action, StaysLocal> take(const front_door::SubmitRequest&);
   // A stable name across builds: kind, cwd and main output.
   static Digest identity_of(const Action&);
-  // Seconds, from source size and language, where no history is.
-  static double guess_seconds(const Action&);
-  // Of what its outputs will need, when nothing is remembered: a transpile is
-  // followed by a compile of what it makes.
-  static double guess_tail_seconds(const Action&, double own_seconds);
-  // Guesses of one category err alike: the kind and the language.
-  static std::uint32_t category_of(const Action&);
 
  private:
   std::string read_words(Action&);        // likewise; kind, inputs, outputs from argv

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/protocol/codec.h"
+#include "coordinator/farm/guesses.h"
 
 namespace extfarm {
 namespace {
@@ -176,7 +177,7 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
   for (const auto& input : entry.action.inputs) {
     const auto producer = products_.producer_of(input);
     if (!producer) continue;
-    if (entries_.contains(*producer)) event.after.push_back(*producer);
+    if (entries_.contains(*producer) || is_built(*producer)) event.after.push_back(*producer);
     entry.after.push_back(producer->value);
     parts_.records.set_edge(identity_of(*producer), identity);
   }
@@ -192,19 +193,28 @@ void Farm::submit(const front_door::SubmitRequest& request, AnswerTo answer, fro
     if (auto own = parts_.probe.probe(entry.action.toolchain)) own_toolchains_[event.toolchain] = *own;
   }
   predict(event, entry, identity);
-  event.tail_seconds = std::max(request.tail_seconds, parts_.records.tail_seconds(identity));
-  if (event.is_guess && event.tail_seconds == 0)
-    event.tail_seconds = ActionIntake::guess_tail_seconds(entry.action, entry.guess_seconds);
+  predict_tail(event, entry, request, identity);
   entries_.emplace(id, std::move(entry));
   tell(event);
 }
 
+// A graph whose files are not made yet knows nothing of what a transpile will make.
+void Farm::predict_tail(scheduling::ActionSubmitted& event, const Entry& entry, const front_door::SubmitRequest& request,
+                        const records::Identity& identity) const {
+  const double remembered = parts_.records.tail_seconds(identity);
+  event.tail_seconds = std::max(request.tail_seconds, remembered);
+  const double guessed = event.is_guess && remembered == 0 ? guess_tail_seconds(entry.action, entry.guess_seconds) : 0;
+  if (guessed <= event.tail_seconds) return;
+  event.tail_seconds = guessed;
+  event.tail_is_guess = true;
+}
+
 void Farm::predict(scheduling::ActionSubmitted& event, Entry& entry, const records::Identity& identity) const {
-  entry.guess_seconds = ActionIntake::guess_seconds(entry.action);
   const auto remembered = parts_.records.predicted_seconds(identity);
+  if (!remembered) entry.guess_seconds = guess_seconds(entry.action);
   event.predicted_seconds = remembered.value_or(entry.guess_seconds);
   event.is_guess = !remembered;
-  event.category = ActionIntake::category_of(entry.action);
+  event.category = guess_category(entry.action);
   event.peak_memory_bytes = parts_.records.peak_memory_bytes(identity);
 }
 

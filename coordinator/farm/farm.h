@@ -135,6 +135,9 @@ class Farm {
   void handle_need(WorkerId, const protocol::NeedInput&);
   void end_publications();
   void predict(scheduling::ActionSubmitted&, Entry&, const records::Identity&) const;  // from history, else from its size
+  void predict_tail(scheduling::ActionSubmitted&, const Entry&, const front_door::SubmitRequest&,
+                    const records::Identity&) const;
+  bool is_built(ActionId id) const { return id.value < built_.size() && built_[id.value]; }
   void tell(const scheduling::Event&);
   void carry_out(const scheduling::Command&);
   void check_freshness(ActionId);
@@ -167,6 +170,7 @@ class Farm {
   scheduling::Scheduler scheduler_;
   Publications publications_;
   std::map<ActionId, Entry> entries_;  // until they are answered
+  std::vector<bool> built_;            // by id: answered, and its outputs are in place
   std::vector<Digest> identities_;     // of all, by id - 1
   std::map<LeaseId, Attempt> attempts_;
   std::map<Digest, ToolchainSpec> toolchains_;

@@ -126,6 +126,10 @@ std::uint32_t Farm::free_lane(const KnownWorker& worker) const {
 void Farm::answer(const scheduling::AnswerFrontEnd& command) {
   const auto answered = entries_.extract(command.action);
   if (answered.empty()) return;
+  if (command.answer == Answer::kBuilt || command.answer == Answer::kFresh) {
+    if (built_.size() <= command.action.value) built_.resize(command.action.value + 1);
+    built_[command.action.value] = true;
+  }
   if (answered.mapped().repeats != 0)
     forget_repeat(command, answered.mapped());
   else

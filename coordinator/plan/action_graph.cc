@@ -118,11 +118,13 @@ std::vector<ActionId> ActionGraph::end(ActionId action) {
 }
 
 // Edges lead from older to newer nodes, so the newest first.
-void ActionGraph::predict_again(const std::function<double(ActionId)>& predict) {
+void ActionGraph::predict_again(const std::function<Lengths(ActionId)>& predict) {
   for (std::uint64_t id = nodes_.size(); id-- > 1;) {
     Node& node = nodes_[id];
     if (!node.is_known || node.state == NodeState::kFinished || node.state == NodeState::kEnded) continue;
-    const double before = std::exchange(node.predicted_seconds, std::max(0.0, predict(ActionId{id})));
+    const Lengths lengths = predict(ActionId{id});
+    const double before = std::exchange(node.predicted_seconds, std::max(0.0, lengths.seconds));
+    if (lengths.tail_seconds) node.tail_seconds = std::max(0.0, *lengths.tail_seconds);
     unfinished_seconds_ = std::max(0.0, unfinished_seconds_ + node.predicted_seconds - before);
     double behind = node.tail_seconds;
     for_each_dependant(node, [&](ActionId dependant) {

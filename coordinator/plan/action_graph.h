@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "common/base/segmented.h"
@@ -16,6 +17,11 @@ enum class NodeState : std::uint8_t {
   kReady,     // everything it reads from finished well
   kFinished,  // its outputs are in place
   kEnded,     // it will never have outputs this graph knows of
+};
+
+struct Lengths {
+  double seconds = 0;  // of the action alone
+  std::optional<double> tail_seconds;  // of the chain behind it that was not added; empty: as it was
 };
 
 class ActionGraph {
@@ -39,8 +45,8 @@ class ActionGraph {
   std::vector<ActionId> end(ActionId action);
 
   // Lengths have turned out to be others: `predict` gives those of actions that
-  // have not ended, alone.
-  void predict_again(const std::function<double(ActionId)>& predict);
+  // have not ended.
+  void predict_again(const std::function<Lengths(ActionId)>& predict);
 
   bool contains(ActionId action) const { return action.value < nodes_.size() && nodes_[action.value].is_known; }
   NodeState state(ActionId action) const;

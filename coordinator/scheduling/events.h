@@ -23,9 +23,10 @@ struct ActionSubmitted {
   double predicted_seconds = 1;   // of this action alone, on a host of speed 1
   double tail_seconds = 0;        // remembered chain behind it that has not been submitted yet
   bool is_guess = false;          // predicted from its size: corrected by what others of its category take
-  std::uint32_t category = 0;     // guesses of one category err alike
+  std::uint16_t category = 0;     // guesses of one category err alike
   std::uint64_t peak_memory_bytes = 0;  // remembered; 0: unknown
   std::vector<WorkerId> not_on = {};    // workers that shall not run it
+  bool tail_is_guess = false;  // the tail is: corrected by what was submitted behind others of its category
 };
 struct FreshnessChecked {
   ActionId action;

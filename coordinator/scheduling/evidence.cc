@@ -22,6 +22,22 @@ double Scheduler::State::predict(const ActionState& action) const {
   return predictor.predict(action.is_guess, action.category, action.predicted_seconds);
 }
 
+double Scheduler::State::predict_tail(const ActionState& action) const {
+  if (!policy.corrects_guesses) return action.guessed_tail_seconds;
+  return tails.predict(true, action.category, action.guessed_tail_seconds);
+}
+
+// What was guessed to be behind an action is here: others of its category have
+// a tail that is so much longer or shorter than guessed, too.
+void Scheduler::State::learn_tails(const ActionSubmitted& e, double level_seconds) {
+  for (const ActionId id : e.after) {
+    ActionState* producer = find(id);
+    if (producer == nullptr || producer->guessed_tail_seconds <= 0) continue;
+    const double guessed = std::exchange(producer->guessed_tail_seconds, 0.0F);
+    tails.learn(true, producer->category, guessed, level_seconds);
+  }
+}
+
 void Scheduler::State::learn_from(const Lease& lease, ActionState& action, const OutcomeReceived& e) {
   WorkerState* worker = fleet.find(lease.worker);
   const double run = std::max(kLeastRunSeconds, seconds(e.run_time));
@@ -104,8 +120,14 @@ void Scheduler::State::end_quarantines() {
 
 // When guesses have proved wrong by far, so are the levels made of them.
 void Scheduler::State::correct_levels() {
-  if (!policy.corrects_guesses || !predictor.has_moved()) return;
-  graph.predict_again([this](ActionId id) { return predict(at(id)); });
+  const bool tails_have_moved = tails.has_moved();
+  if (!policy.corrects_guesses || !(predictor.has_moved() || tails_have_moved)) return;
+  graph.predict_again([this](ActionId id) {
+    const ActionState& action = at(id);
+    plan::Lengths lengths{predict(action), std::nullopt};
+    if (action.guessed_tail_seconds > 0) lengths.tail_seconds = predict_tail(action);
+    return lengths;
+  });
   std::vector<ActionId> waiting;
   for (std::uint32_t i = 0; i < toolchains.size(); ++i) {
     ready.for_each(i, false, [&](ActionId id) { waiting.push_back(id); });

@@ -115,7 +115,10 @@ void Scheduler::State::on(const ActionSubmitted& e) {
   action.predicted_seconds = e.predicted_seconds;
   action.peak_memory_bytes = e.peak_memory_bytes;
   if (!e.not_on.empty()) troubles[e.action].excluded.insert(e.not_on.begin(), e.not_on.end());
-  const auto added = graph.add(e.action, after, predict(action), e.tail_seconds);
+  if (e.tail_is_guess) action.guessed_tail_seconds = static_cast<float>(e.tail_seconds);
+  const double tail = e.tail_is_guess ? predict_tail(action) : e.tail_seconds;
+  learn_tails(e, predict(action) + tail);
+  const auto added = graph.add(e.action, after, predict(action), tail);
   for (const ActionId id : added.raised) {
     if (at(id).phase == Phase::kReady) requeue(id, at(id));
   }

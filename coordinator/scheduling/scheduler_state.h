@@ -33,7 +33,7 @@ enum class Phase : std::uint8_t { kUnknown, kWaiting, kChecking, kReady, kRunnin
 // line.  What few have lies in State's maps.
 struct alignas(64) ActionState {
   std::uint32_t toolchain = 0;  // position in State::toolchains
-  std::uint32_t category = 0;
+  std::uint16_t category = 0;
   Phase phase = Phase::kUnknown;
   Answer answer = Answer::kBuilt;                        // once kAnswered
   OutcomeClass outcome = OutcomeClass::kInfrastructure;  // what is being published
@@ -43,6 +43,7 @@ struct alignas(64) ActionState {
   bool has_backup : 1 = false;     // State::backups has a second attempt, in kRunning
   bool waits_in_vain : 1 = false;  // State::patience_ends has when that ends; ready, and nobody is capable
   MemoryClass memory = 0;
+  float guessed_tail_seconds = 0;  // as submitted; 0 when it is remembered, and once it is known
   LeaseId lease;   // the attempt in kRunning and kPublishing
   double predicted_seconds = 0;     // as submitted
   double reference_seconds = 0;     // while it is published: what it took, on a host of speed 1
@@ -171,6 +172,8 @@ struct Scheduler::State {
 
   // evidence.cc
   double predict(const ActionState&) const;
+  double predict_tail(const ActionState&) const;
+  void learn_tails(const ActionSubmitted&, double level_seconds);
   void learn_from(const Lease&, ActionState&, const OutcomeReceived&);
   void learn_lower_bound(const Lease&);
   void suspect(ActionId, const Lease&);
@@ -193,6 +196,7 @@ struct Scheduler::State {
   plan::ActionGraph graph;
   Fleet fleet;
   Predictor predictor;
+  Predictor tails;  // likewise of the chains behind actions
   PeakMemory peaks;
   double fleet_ratio_log = 0;  // mean of ln(predicted / taken) over all workers
   double fleet_ratio_weight = 0;

@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 import stat
+import warnings
 
 _SEARCHED = (".pxd", ".pxi", ".pyx", ".py")
 
@@ -108,7 +109,30 @@ def transpile(request):
         return 1
 
 
+def _leave_setuptools_out():
+    """Cython.Build imports distutils, for which setuptools puts itself in place: three quarters of the time until
+    Cython starts, in each of these processes, and none of it is used here."""
+    if sys.version_info >= (3, 12):
+        return  # There is no other distutils.
+    try:
+        import _distutils_hack
+
+        _distutils_hack.remove_shim()
+    except (ImportError, AttributeError):
+        return  # Without setuptools, or with one that does not put itself in place.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # That distutils is deprecated: setuptools' own does not say so.
+            import distutils.extension
+            import distutils.util  # noqa: F401
+    except ImportError:  # Debian has a part of it in a package of its own.
+        for name in [name for name in sys.modules if name.split(".")[0] == "distutils"]:
+            del sys.modules[name]
+        _distutils_hack.add_shim()
+
+
 def cythonize_one(*args, **named):
+    _leave_setuptools_out()
     from Cython.Build import Dependencies
 
     Dependencies.cythonize_one(*args, **named)

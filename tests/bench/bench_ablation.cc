@@ -35,6 +35,12 @@ std::vector<Case> cases() {
   const auto little_memory = [](std::vector<Host>& hosts) {
     for (auto& host : hosts) host.memory_bytes = std::uint64_t{2} << 30;
   };
+  const auto four_and_four = [] {
+    std::vector<Host> hosts(2);
+    for (auto& host : hosts) host.slots = 4;
+    hosts[1].speed = 0.6;
+    return hosts;
+  };
   const auto one = [](Host::Fault fault) {
     return [fault](std::vector<Host>& hosts) { hosts[0].fault = fault; };
   };
@@ -44,14 +50,11 @@ std::vector<Case> cases() {
       {"slots kept", "8 equal slots, history", [](Policy& p) { p.successor_patience = Duration{0}; },
        [] { return std::vector<Host>(1, [] { Host host; host.slots = 8; return host; }()); }},
       {"slots kept", "4 slots, and 4 at 0.6, history", [](Policy& p) { p.successor_patience = Duration{0}; },
-       [] {
-         std::vector<Host> hosts(2);
-         for (auto& host : hosts) host.slots = 4;
-         hosts[1].speed = 0.6;
-         return hosts;
-       }},
+       four_and_four},
       {"guesses corrected", "64 equal slots, first build", [](Policy& p) { p.corrects_guesses = false; },
        [] { return eight_hosts(); }, false},
+      {"guesses corrected", "4 slots, and 4 at 0.6, first build", [](Policy& p) { p.corrects_guesses = false; },
+       four_and_four, false},
       {"speeds learned", "half of the hosts at 0.6, history", [](Policy& p) { p.learns_speeds = false; },
        [=] { return eight_hosts(half_slow); }},
       {"speeds learned", "half of the hosts at 0.6, first build", [](Policy& p) { p.learns_speeds = false; },

@@ -5,7 +5,7 @@
 
 A trace is {"schema": 1, "name", "recorded", "steps": [[category, seconds, guess, peak MiB, [earlier steps]], …]}; the
 category is 16 × kind + language, as the farm has it; seconds are processor time of the attempt that counted, so that
-a busy machine may record.
+a busy machine may record.  It has to be a first build, for only then are there guesses.
 """
 
 import json
@@ -23,6 +23,8 @@ def steps_of(events):
     steps = []
     for span in spans:
         args = span["args"]
+        if args["guess_ms"] == 0:
+            raise SystemExit(f"record_trace: {span['name']} was remembered, not guessed: record a first build (rm -r .extfarm)")
         language = LANGUAGES.get(os.path.splitext(span["name"])[1], 0)
         steps.append([16 * KINDS[span["cat"]] + language, round(args["cpu_ms"] / 1000, 4),
                       round(args["guess_ms"] / 1000, 4), round(args["peak_memory_bytes"] / (1 << 20)),

@@ -122,7 +122,8 @@ class Farm {
     if (!settings_.has_history) {
       e.predicted_seconds = step.guess_seconds;
       e.is_guess = true;
-      e.tail_seconds = step.category / 16 == 0 ? 2 * step.guess_seconds : 0;  // as the farm guesses of a transpile
+      e.tail_is_guess = step.category / 16 == 0;  // of a transpile, as the farm does
+      e.tail_seconds = e.tail_is_guess ? 2 * step.guess_seconds : 0;
     } else {
       e.peak_memory_bytes = step.peak_memory_bytes;
     }

@@ -1,6 +1,7 @@
 // From a front end's line to an action: whatever is submitted ends as an action
 // or stays local with a reason.  Its program is always an empty file, so nothing is run.
 #include "coordinator/farm/action_intake.h"
+#include "coordinator/farm/guesses.h"
 
 #include <stdlib.h>
 
@@ -67,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto* paths : {&action.inputs, &action.outputs, &action.view_roots})
     for (const auto& path : *paths) FARM_CHECK(path.starts_with('/'));
   static_cast<void>(ActionIntake::identity_of(action));
-  static_cast<void>(ActionIntake::category_of(action));
-  FARM_CHECK(ActionIntake::guess_seconds(action) > 0);
+  static_cast<void>(guess_category(action));
+  FARM_CHECK(guess_seconds(action) > 0);
   return 0;
 }

@@ -24,13 +24,23 @@ TEST(ActionGraph, PredictedAgainLevelsFollowAndTailsStay) {
   graph.add(kA, {}, 1, 0);
   graph.add(kB, {kA}, 2, 5);
   graph.add(kC, {kA}, 4, 0);
-  graph.predict_again([](ActionId id) { return id == kC ? 20.0 : 3.0; });
+  graph.predict_again([](ActionId id) { return Lengths{id == kC ? 20.0 : 3.0, {}}; });
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kB), 8);
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kC), 20);
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 23);
   graph.end(kC);
-  graph.predict_again([](ActionId) { return 1.0; });
+  graph.predict_again([](ActionId) { return Lengths{1, {}}; });
   EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 7) << "what has ended is no chain";
+}
+
+TEST(ActionGraph, ATailThatIsPredictedAgainReplacesTheOneBefore) {
+  ActionGraph graph;
+  graph.add(kA, {}, 1, 0);
+  graph.add(kB, {kA}, 2, 5);
+  graph.predict_again([](ActionId id) { return id == kB ? Lengths{2, 9} : Lengths{1, {}}; });
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kB), 11);
+  EXPECT_DOUBLE_EQ(graph.bottom_level_seconds(kA), 12);
+  EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 3) << "tails apart";
 }
 
 TEST(ActionGraph, WhatIsLeftIsThePredictedTimeOfAllThatHasNotEnded) {
@@ -42,7 +52,7 @@ TEST(ActionGraph, WhatIsLeftIsThePredictedTimeOfAllThatHasNotEnded) {
   EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 9.5);
   graph.finish({1});
   EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 7.5);
-  graph.predict_again([](ActionId id) { return id.value == 3 ? 10.0 : 1.0; });
+  graph.predict_again([](ActionId id) { return Lengths{id.value == 3 ? 10.0 : 1.0, {}}; });
   EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 12);
   graph.end({2});  // and with it 3
   EXPECT_DOUBLE_EQ(graph.unfinished_seconds(), 1);

@@ -53,6 +53,7 @@ Event event_of(const Line& line) {
     e.predicted_seconds = std::stod(line.value("seconds", "1"));
     e.tail_seconds = std::stod(line.value("tail", "0"));
     e.is_guess = line.says("guess");
+    e.tail_is_guess = line.says("guessed-tail");
     e.peak_memory_bytes = gib(line.value("memory", "0"));
     return e;
   }

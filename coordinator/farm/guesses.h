@@ -1,0 +1,21 @@
+// How long an action takes that has never run: from sizes alone.  Only the order
+// of guesses matters; the scheduler corrects the rest as actions end.
+#pragma once
+
+#include <cstdint>
+
+#include "common/model/action.h"
+
+namespace extfarm {
+
+// Seconds.  A compile counts what its source includes from beside it, too: a
+// source of two lines may be another with a macro set.  A file that is not there
+// counts nothing.  Looks at no more than the first 16 KiB of 16 files.
+double guess_seconds(const Action&);
+// Of what its outputs will need, when nothing is remembered: a transpile is
+// followed by a compile of what it makes.
+double guess_tail_seconds(const Action&, double own_seconds);
+// Guesses of one category err alike: the kind and the language.
+std::uint32_t guess_category(const Action&);
+
+}  // namespace extfarm
