@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 
+#include "common/process/descriptor_limit.h"
 #include "common/process/process_runner.h"
 
 namespace extfarm {
@@ -56,6 +57,7 @@ void Launch::become(const ChildEnds& ends) const {
   }
   // The status pipe closes by itself at exec and tells the parent that it succeeded.
   close_all_but(ends.status, 3, request_.kept_descriptors);
+  restore_descriptor_limit();
   if (request_.memory_limit_bytes != 0) {
     const rlimit limit{request_.memory_limit_bytes, request_.memory_limit_bytes};
     if (::setrlimit(RLIMIT_AS, &limit) != 0) give_up(ends.status, errno);

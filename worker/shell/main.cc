@@ -4,7 +4,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <filesystem>
 #include <random>
 
+#include "common/process/descriptor_limit.h"
 #include "common/system/filesystem.h"
 #include "worker/shell/calibration.h"
 #include "worker/shell/worker_loop.h"
@@ -35,16 +35,6 @@ std::string reachable(const std::string& endpoint, const extfarm::WorkerSettings
   const bool any = address == "0.0.0.0" || address == "*" || address == "[::]";
   if (!settings.advertise.empty()) return "tcp://" + settings.advertise + endpoint.substr(colon);
   return any ? "tcp://" + extfarm::host_name() + endpoint.substr(colon) : endpoint;
-}
-
-// Each connection is a descriptor, also one of a stranger until the handshake's
-// time is up.  Called after the fork server has started: commands keep the usual limit.
-void raise_descriptor_limit() {
-  constexpr rlim_t kEnough = 65'536;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kEnough));
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
