@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <random>
 
+#include "common/process/descriptor_limit.h"
 #include "coordinator/shell/new_file.h"
 
 namespace extfarm {
@@ -65,6 +66,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
   auto channel = make_connecting_channel(*own);
   if (!channel) return fail(kExitRetry, channel.error());
   s.channel_ = std::move(*channel);
+  raise_descriptor_limit();  // each front end is one, and each worker
   auto door = front_door::FrontDoor::open(s.socket_, tree.root);
   if (!door) return fail(kExitRetry, door.error());
   s.door_ = std::move(*door);
