@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -107,13 +108,13 @@ Turn ask_for_turn(Connection& connection, const std::string& first_words = "") {
 // in that one's: it would wait for itself.
 void take_local_slot(const std::string& socket_path, Connection& submitted) {
   constexpr const char* kHeld = "EXTFARM_HAS_SLOT";
-  constexpr useconds_t kAskAgainAfterMicroseconds = 50'000;
+  constexpr useconds_t kFirstPauseMicroseconds = 50'000, kLongestPauseMicroseconds = 800'000;
   if (std::getenv(kHeld) != nullptr) return;
   auto turn = ask_for_turn(submitted);
   if (turn == Turn::kNow) submitted.stay_open();
-  while (turn == Turn::kLater) {
+  for (auto pause = kFirstPauseMicroseconds; turn == Turn::kLater; pause = std::min(2 * pause, kLongestPauseMicroseconds)) {
     submitted.close();
-    ::usleep(kAskAgainAfterMicroseconds);
+    ::usleep(pause);
     Connection again(socket_path);
     if (!again.is_open()) return;
     turn = ask_for_turn(again, hello(json::object()).dump() + "\n");
