@@ -1,6 +1,8 @@
 # In a build with -fsanitize=… every program has tests/sanitizers/defaults.cc,
 # and reports lie in the folder "reports" of the build.
+set(EXTFARM_PATIENCE 1)  # by so much more time a whole build may take
 if("${CMAKE_CXX_FLAGS}" MATCHES "-fsanitize=" AND NOT EXTFARM_FUZZ)
+  set(EXTFARM_PATIENCE 5)
   add_library(sanitizer_defaults OBJECT ${CMAKE_SOURCE_DIR}/tests/sanitizers/defaults.cc)
   target_compile_definitions(sanitizer_defaults PRIVATE EXTFARM_REPORTS="${CMAKE_BINARY_DIR}/reports")
   link_libraries(sanitizer_defaults)

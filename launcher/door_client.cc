@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -34,13 +35,15 @@ class Connection {
     ::close(fd_);
     fd_ = -1;
   }
-  ~Connection() {
-    if (fd_ >= 0) ::close(fd_);
-  }
+  ~Connection() { close(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   bool is_open() const { return fd_ >= 0; }
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
   bool send(const std::string& line) {
     for (std::size_t at = 0; at < line.size();) {
       const ssize_t n = ::send(fd_, line.data() + at, line.size() - at, MSG_NOSIGNAL);
@@ -87,16 +90,37 @@ std::optional<json> wait_for(Connection& connection, const char* op) {
   return std::nullopt;
 }
 
-// So many commands at a time run on this host: waits for its turn.  A command
-// that was started by one that has a slot runs in that one's: it would wait for
-// itself.
-void take_local_slot(Connection& connection) {
+enum class Turn { kNow, kLater, kNoneNeeded };
+
+Turn ask_for_turn(Connection& connection, const std::string& first_words = "") {
+  if (!connection.send(first_words + json{{"op", "local_slot"}, {"id", "2"}}.dump() + "\n")) return Turn::kNoneNeeded;
+  while (const auto line = connection.receive_line()) {
+    const auto op = json::parse(*line).at("op");
+    if (op == "go") return Turn::kNow;
+    if (op == "later") return Turn::kLater;
+    if (op == "error") break;
+  }
+  return Turn::kNoneNeeded;
+}
+
+// So many commands at a time run on this host: waits for its turn, outside where
+// too many wait already.  A command that was started by one that has a slot runs
+// in that one's: it would wait for itself.
+void take_local_slot(const std::string& socket_path, Connection& submitted) {
   constexpr const char* kHeld = "EXTFARM_HAS_SLOT";
+  constexpr useconds_t kFirstPauseMicroseconds = 50'000, kLongestPauseMicroseconds = 800'000;
   if (std::getenv(kHeld) != nullptr) return;
-  if (!connection.send(json{{"op", "local_slot"}, {"id", "2"}}.dump() + "\n")) return;
-  if (!wait_for(connection, "go")) return;
-  connection.stay_open();
-  ::setenv(kHeld, "1", 1);
+  auto turn = ask_for_turn(submitted);
+  if (turn == Turn::kNow) submitted.stay_open();
+  for (auto pause = kFirstPauseMicroseconds; turn == Turn::kLater; pause = std::min(2 * pause, kLongestPauseMicroseconds)) {
+    submitted.close();
+    ::usleep(pause);
+    Connection again(socket_path);
+    if (!again.is_open()) return;
+    turn = ask_for_turn(again, hello(json::object()).dump() + "\n");
+    if (turn == Turn::kNow) again.stay_open();
+  }
+  if (turn == Turn::kNow) ::setenv(kHeld, "1", 1);
 }
 
 json environment_as_json() {
@@ -134,7 +158,7 @@ std::optional<DoorAnswer> ask_coordinator(const std::string& socket_path,
     answer.exit_code = result == "cancelled" ? 130 : message->at("exit_code").get<int>();
     answer.stdout_bytes = bytes_from(message->at("stdout"));
     answer.stderr_bytes = bytes_from(message->at("stderr"));
-    if (answer.run_locally) take_local_slot(connection);
+    if (answer.run_locally) take_local_slot(socket_path, connection);
     return answer;
   } catch (const std::exception&) {
     return std::nullopt;

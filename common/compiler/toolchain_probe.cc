@@ -154,6 +154,7 @@ std::optional<Digest> ToolchainProbe::meaning_of_native(const std::string& drive
   request.cwd = "/";
   const auto exit = runner_.run(request, kPatience);
   if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
+  if (natives_.size() >= kMostDrivers) natives_.clear();
   return natives_.emplace(key, digest_of(exit->stderr_bytes)).first->second;
 }
 
@@ -168,6 +169,7 @@ Result<Toolchain> ToolchainProbe::probe(const ToolchainSpec& spec) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto known = answers_.find(key);
     if (known == answers_.end()) {
+      if (answers_.size() >= kMostDrivers) answers_.clear();
       known = answers_.emplace(key, answers_of(runner_, spec.driver)).first;
       has_asked_ = true;
     }
@@ -227,7 +229,7 @@ void ToolchainProbe::restore(std::string_view bytes) {
   auto memory = decode_tool_memory(bytes);
   if (!memory) return;
   for (auto& [key, answers] : memory->drivers) {
-    if (still_holds(answers, PosixFilesystem()))
+    if (answers_.size() < kMostDrivers && still_holds(answers, PosixFilesystem()))
       answers_.insert_or_assign(key, std::move(answers));
     else
       has_asked_ = true;  // what is kept shall not have it either

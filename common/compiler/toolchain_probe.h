@@ -1,6 +1,8 @@
 // Finds and hashes what really runs behind a driver: for gcc and clang cc1,
 // cc1plus, f951, collect2/ld, as; for Python the interpreter and the folders named.
 // The same code runs on both hosts, so that equal digests mean equal bytes.
+// Of each question it keeps a bounded number of answers: a worker lives through
+// many upgrades, and what is forgotten is asked again.
 #pragma once
 
 #include <optional>
@@ -18,6 +20,8 @@ namespace extfarm {
 
 class ToolchainProbe {
  public:
+  static constexpr std::size_t kMostDrivers = 256;  // some 400 KB; a build has ten
+
   ToolchainProbe(ProcessRunner& runner, DigestCache& digests) : runner_(runner), digests_(digests) {}
   // Asks the driver once and re-stats every component at each later call.
   // A missing tool that the driver does not need (f951 for C) is no component.

@@ -20,6 +20,7 @@
 
 #include "common/base/descriptor.h"
 #include "common/system/clock.h"
+#include "common/system/file_digest.h"
 
 namespace extfarm {
 namespace {
@@ -59,6 +60,29 @@ bool is_on_kernel_filesystem(dev_t device) {
   return std::find(devices.begin(), devices.end(), device) != devices.end();
 }
 
+// take_size(bytes), of a regular file, then take(piece) for each piece.
+template <typename TakeSize, typename Take>
+Result<void> read_pieces(const std::string& path, TakeSize take_size, Take take) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return tl::unexpected(io_error("open", path));
+  struct stat st {};
+  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) take_size(static_cast<std::size_t>(st.st_size));
+  char buffer[64 << 10];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      auto error = io_error("read", path);
+      ::close(fd);
+      return tl::unexpected(error);
+    }
+    if (n == 0) break;
+    take(std::string_view(buffer, static_cast<std::size_t>(n)));
+  }
+  ::close(fd);
+  return {};
+}
+
 }  // namespace
 
 std::optional<FileStamp> PosixFilesystem::stat(const std::string& path) const {
@@ -77,24 +101,22 @@ std::optional<FileStamp> PosixFilesystem::stat(const std::string& path) const {
 }
 
 Result<std::string> PosixFilesystem::read(const std::string& path) const {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return tl::unexpected(io_error("open", path));
   std::string out;
-  struct stat st {};
-  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) out.reserve(static_cast<std::size_t>(st.st_size));
-  char buffer[64 << 10];
-  for (;;) {
-    const ssize_t n = ::read(fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      auto error = io_error("read", path);
-      ::close(fd);
-      return tl::unexpected(error);
-    }
-    if (n == 0) break;
-    out.append(buffer, static_cast<std::size_t>(n));
-  }
-  ::close(fd);
+  auto done = read_pieces(path, [&](std::size_t size_bytes) { out.reserve(size_bytes); },
+                          [&](std::string_view piece) { out.append(piece); });
+  if (!done) return tl::unexpected(done.error());
+  return out;
+}
+
+Result<FileDigest> digest_of_file(const std::string& path) {
+  Hasher hasher;
+  FileDigest out;
+  const auto done = read_pieces(path, [](std::size_t) {}, [&](std::string_view piece) {
+    hasher.add(piece);
+    out.size_bytes += piece.size();
+  });
+  if (!done) return tl::unexpected(done.error());
+  out.digest = hasher.finish();
   return out;
 }
 
@@ -105,17 +127,9 @@ Result<Digest> Filesystem::digest(const std::string& path) const {
 }
 
 Result<Digest> PosixFilesystem::digest(const std::string& path) const {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return tl::unexpected(io_error("open", path));
-  Hasher hasher;
-  std::array<char, 64 << 10> buffer;
-  for (;;) {
-    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(io_error("read", path));
-    if (n == 0) return hasher.finish();
-    hasher.add({buffer.data(), static_cast<std::size_t>(n)});
-  }
+  const auto read = digest_of_file(path);
+  if (!read) return tl::unexpected(read.error());
+  return read->digest;
 }
 
 std::optional<std::vector<std::string>> PosixFilesystem::list(const std::string& folder) const {

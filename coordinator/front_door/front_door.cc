@@ -141,6 +141,12 @@ void FrontDoor::handle_line(ConnectionId id, Connection& connection, std::string
     if (connection.unanswered_count++ == 0) ++waiting_count_;
     events.push_back(Submitted{id, std::move(*submit)});
   } else if (auto* slot = std::get_if<LocalSlotRequest>(&*request)) {
+    if (2 * (slot_count_ + 1) > most_connections_) {
+      connection.output += later_line(slot->id);
+      connection.ends_after_write = true;
+      return;
+    }
+    if (connection.slots_wanted++ == 0) ++slot_count_;
     events.push_back(LocalSlotWanted{id, std::move(slot->id)});
   } else if (auto* jobs = std::get_if<JobsRequest>(&*request)) {
     events.push_back(JobsWanted{id, std::move(jobs->id)});
@@ -194,6 +200,7 @@ void FrontDoor::close(ConnectionId id, std::vector<DoorEvent>& events) {
   if (it == connections_.end()) return;
   ::close(it->second.fd);
   if (it->second.unanswered_count > 0) --waiting_count_;
+  if (it->second.slots_wanted > 0) --slot_count_;
   connections_.erase(it);
   listen(true);
   events.push_back(ConnectionClosed{id});

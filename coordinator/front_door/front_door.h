@@ -79,7 +79,7 @@ class FrontDoor {
     bool ends_after_write = false;
     std::string input, output;
     Environment environment;
-    std::size_t unanswered_count = 0;
+    std::size_t unanswered_count = 0, slots_wanted = 0;
   };
   FrontDoor(std::string path, std::string project_root);
   void accept_all();
@@ -94,6 +94,9 @@ class FrontDoor {
   std::string path_, root_;
   std::uint32_t slots_ = 0;
   std::size_t most_connections_;  // more wait at the door
+  // Connections that have a local slot or wait for one: half of all at most, the others are told to come again.  What
+  // runs in a slot may be a front end's parent, and has to find room at the door.
+  std::size_t slot_count_ = 0;
   bool is_listening_ = true;
   int epoll_ = -1, listener_ = -1;
   std::uint64_t next_id_ = 1;

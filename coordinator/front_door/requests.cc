@@ -127,6 +127,8 @@ std::string answer_line(const AnswerMessage& answer) {
 
 std::string go_line(const std::string& id) { return json{{"op", "go"}, {"id", id}}.dump() + "\n"; }
 
+std::string later_line(const std::string& id) { return json{{"op", "later"}, {"id", id}}.dump() + "\n"; }
+
 std::string jobs_line(const std::string& id, std::size_t jobs) {
   return json{{"op", "jobs"}, {"id", id}, {"jobs", jobs}}.dump() + "\n";
 }

@@ -67,6 +67,7 @@ Result<Request> parse_request(std::string_view line);
 std::string welcome_line(const std::string& project_root, std::uint32_t slots);
 std::string answer_line(const AnswerMessage&);
 std::string go_line(const std::string& id);
+std::string later_line(const std::string& id);
 std::string jobs_line(const std::string& id, std::size_t jobs);
 std::string live_line(const std::string& id, const std::string& build_json);
 std::string error_line(const std::string& message);

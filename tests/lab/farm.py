@@ -46,6 +46,16 @@ def spans(folder):
         return [event for event in json.load(file)["traceEvents"] if event["ph"] == "X"]
 
 
+def attempts_of(folder, title):
+    """(host, outcome) of each attempt of the last build that made the file of that name, in the order of their ends."""
+    with open(os.path.join(folder, ".extfarm", "trace.json"), encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    hosts = {event["pid"]: event["args"]["name"].rsplit("-", 2)[0] for event in events if event["name"] == "process_name"}
+    found = [event for event in events if event["ph"] == "X" and event["name"].split()[-1] == title]
+    return [(hosts[event["pid"]], event["args"]["outcome"])
+            for event in sorted(found, key=lambda event: event["ts"] + event["dur"])]
+
+
 def lay_out_cython(folder, *modules):
     """Cython's own sources as a project that compiles the given modules."""
     subprocess.run([os.path.join(SOURCES, "scripts", "cython-project"), folder, *modules], check=True)

@@ -17,6 +17,7 @@ import unittest
 SHARED = "/srv/shared"  # the shared filesystem, at the same path on every host
 LOCAL = "/srv/local"    # each host's own disk
 _PR_SET_PDEATHSIG = 1
+_PATIENCE = 5 if "EXTFARM_SANITIZER" in os.environ else 1
 
 # The first process of a host: mounts, then collects what is orphaned.  When it dies all others do.
 _FIRST_PROCESS = """
@@ -54,13 +55,13 @@ def _die_with_parent():
 
 def wait_until(condition, what, seconds=60):
     """The first true value of condition(); an error that names `what` otherwise."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * _PATIENCE
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise TimeoutError(f"no {what} within {seconds} s")
+    raise TimeoutError(f"no {what} within {seconds * _PATIENCE} s")
 
 
 def _children(pid):

@@ -2,10 +2,12 @@
 
 import json
 import os
+import time
 import unittest
 
+import control_group
 from campaign import files_of, problems_of
-from farm import last_build, program
+from farm import attempts_of, last_build, program
 from faults import SCRATCH_MEGABYTES
 from hosts import LOCAL, SHARED, Lab, descendants, main_or_say_why_not, wait_until
 
@@ -30,13 +32,23 @@ except MemoryError:
     kept.clear()
     sys.exit("cc1: out of memory allocating 1048576 bytes after a total of 209715200 bytes")
 """
+# For which cc1 takes 130 MB: a million numbers.
+LARGE = "".join(f"#define {name} {','.join([of] * 10)}\n" for name, of in zip("ABCDEF", "1ABCDE")) + "char f3[] = {F};\n"
+GROUP_LIMIT_BYTES, PROCESS_LIMIT_BYTES = 100 << 20, 70 << 20
+# Each process by itself keeps to the group's limit, which the worker knows; together they do not.
+CROWDED = """#!/usr/bin/python3
+import subprocess, sys
+kept = bytearray(25 << 20)
+sys.exit(subprocess.call(["/usr/bin/gcc", *sys.argv[1:]]))
+"""
+NO_ROOM_FOR_A_SANITIZER = unittest.skipIf("EXTFARM_SANITIZER" in os.environ, "a sanitizer's own memory exceeds the limit")
 
 
-class FaultsOfCompilers(unittest.TestCase):
+class CompilersOnTwoHosts(unittest.TestCase):
     def setUp(self):
         self.lab = Lab("head", "one", "two")
         self.addCleanup(self.lab.__exit__)
-        self.folder, self.workers = self.lab.path("project"), {}
+        self.folder, self.workers, self.sources = self.lab.path("project"), {}, {}
 
     def write(self, name, text, mode=0o644):
         os.makedirs(os.path.dirname(self.lab.path(name)), exist_ok=True)
@@ -48,7 +60,8 @@ class FaultsOfCompilers(unittest.TestCase):
         self.write("tools/gcc", SCRIPT.replace("FAULT", fault).replace("WHICH", which), 0o755)
         actions = []
         for number in range(UNITS):
-            self.write(f"project/f{number}.c", f"int f{number}(int a) {{ return a + {number}; }}\n")
+            text = self.sources.get(number, f"int f{number}(int a) {{ return a + {number}; }}\n")
+            self.write(f"project/f{number}.c", text)
             actions.append({"argv": [COMPILER, "-O1", "-MD", "-c", f"f{number}.c", "-o", f"f{number}.o"],
                             "inputs": [f"f{number}.c"], "outputs": [f"f{number}.o"]})
         objects = [f"f{number}.o" for number in range(UNITS)]
@@ -68,10 +81,11 @@ class FaultsOfCompilers(unittest.TestCase):
             os.unlink(os.path.join(self.folder, name))
         return made
 
-    def start_worker(self, name, *words, scratch=LOCAL + "/scratch"):
+    def start_worker(self, name, *words, options=()):
         host = self.lab[name]
         self.workers[name] = host.start(*words, program("extfarm-worker"), "--slots", "2", "--advertise", host.address,
-                                        "--scratch", scratch, "--trust", SHARED + "/tools", "--trust", "/usr")
+                                        "--scratch", LOCAL + "/scratch", "--trust", SHARED + "/tools", "--trust", "/usr",
+                                        *options)
         wait_until(lambda: "worker.ready" in self.workers[name].output(), "worker: " + name)
 
     def build(self, fault, which="f[3-9].c", hangs=None, repeated=True):
@@ -106,6 +120,8 @@ class FaultsOfCompilers(unittest.TestCase):
     def on_one(self, fault):
         return ON_ONE.replace("FAULT", fault)
 
+
+class FaultsOfCompilers(CompilersOnTwoHosts):
     def test_it_hangs(self):
         self.build(self.on_one("exec tail -f /dev/null"), "f3.c", hangs="tail")
 
@@ -150,10 +166,56 @@ class FaultsOfCompilers(unittest.TestCase):
         self.start_worker("one", "prlimit", "--fsize=50000000")
         self.build(self.on_one("exec head -c 2G /dev/zero > f3.s"))
 
+    @NO_ROOM_FOR_A_SANITIZER
     def test_it_takes_memory_without_end(self):
         self.write("tools/endless", ENDLESS, 0o755)
         self.start_worker("one", "prlimit", "--data=200000000")
         self.build(self.on_one(f"exec {SHARED}/tools/endless"))
+
+
+class LargeCompiles(CompilersOnTwoHosts):
+    @NO_ROOM_FOR_A_SANITIZER
+    def test_it_needs_more_memory_than_the_control_group_of_its_worker_has(self):
+        """The kernel kills cc1, not the worker; the other host makes it."""
+        group, why_not = control_group.with_memory(GROUP_LIMIT_BYTES)
+        if group:
+            self.addCleanup(group.end)
+            words = group.words
+        else:
+            print(f"[ NOT SO   ] no control group with a limit on memory can be made here ({why_not}); in its place each "
+                  "process is limited (RLIMIT_DATA)", flush=True)
+            words = ("prlimit", f"--data={PROCESS_LIMIT_BYTES}")
+        self.sources[3] = LARGE
+        self.write("tools/crowded", CROWDED, 0o755)
+        self.start_worker("one", *words, options=("--memory", "8"))  # so that it is given what it has no room for
+        self.build(self.on_one(f'timeout 2 tail -f /dev/null; exec {SHARED}/tools/crowded "$@"'), "f3.c", hangs="tail")
+        self.assertEqual(attempts_of(self.folder, "f3.o"), [("one", "out_of_memory"), ("two", "succeeded")])
+        if group:
+            self.assertEqual(group.kills(), 1)
+
+    def test_two_gigabytes_are_a_result(self):
+        """They come home as they are, and nothing else of the build is lost over them."""
+        self.lay_out('/usr/bin/gcc "$@" && truncate -s 2G f3.o; exit', "f3.c")
+        os.unlink(os.path.join(self.folder, "graph.json"))
+        names = [f"f{number}" for number in range(UNITS)]
+        self.write("project/graph.json", json.dumps({"schema": 1, "actions": [
+            {"argv": [COMPILER, "-c", name + ".c", "-o", name + ".o"], "inputs": [name + ".c"], "outputs": [name + ".o"]}
+            for name in names]}))
+        for name in ("one", "two"):
+            self.start_worker(name)
+        began = time.monotonic()
+        build = self.lab["head"].start(program("extfarm"), "build", "--manifest", "graph.json", "--no-store", "--local", "0",
+                                       cwd=PROJECT)
+        self.assertEqual(build.wait(200), 0, build.output())
+        print(f"[ figure   ] 2 GiB came home within {time.monotonic() - began:.1f} s", flush=True)
+        for name in names:
+            made = self.lab["head"].run("sh", "-ec", f"/usr/bin/gcc -c {name}.c -o {LOCAL}/{name}.o; "
+                                        f"[ {name} != f3 ] || truncate -s 2G {LOCAL}/f3.o; cmp {LOCAL}/{name}.o {name}.o",
+                                        cwd=PROJECT)
+            self.assertEqual((made.returncode, made.stdout), (0, ""), made.stderr)
+        told = last_build(self.folder)["actions"]
+        self.assertEqual((told["on_workers"], told["failed"]), (UNITS, 0), build.output())
+        self.check_that_nothing_is_left()
 
 
 if __name__ == "__main__":

@@ -191,6 +191,20 @@ class Descriptors(FaultsOfHosts):
         self.assertNotIn("Too many open files", self.log("build") + self.log("worker"))
         self.end("worker", worker)
 
+    def test_front_ends_that_wait_for_a_slot_do_not_keep_out_whom_its_holder_has_started(self):
+        """A compiler of the project's own, which runs here and calls the launcher itself; the coordinator has room for 32."""
+        names = [f"f{number}" for number in range(60)]
+        files = {f"{n}.c": f"int {n};\n" for n in names}
+        files["wrapper"] = f'#!/bin/sh\nexec {program("extfarm-cc")} gcc "$@"\n'
+        files["Makefile"] = "all: " + " ".join(f"{n}.o" for n in names) + "\n%.o: %.c\n\t$(CC) -c $< -o $@\n"
+        expected = self.lay_out_with_results(files)
+        os.chmod(self.path("project", "wrapper"), 0o755)
+        build = self.start("build", "prlimit", "--nofile=64:64", program("extfarm"), "run", "--local", "2", "--no-store", "--",
+                           "make", f"-j{len(names)}", f"CC={program('extfarm-cc')} {self.path('project', 'wrapper')}")
+        self.assertEqual(build.wait(100), 0, self.log("build")[-3000:])
+        self.assertEqual({name: bytes_ for name, bytes_ in files_of(self.folder).items() if expected.get(name) != bytes_}, {})
+        self.assertEqual(last_build(self.folder)["actions"]["on_workers"], len(names), self.log("build")[-3000:])
+
 
 @unittest.skipIf(os.geteuid() != 0, "mounting a small filesystem needs root")
 class FullDisk(FaultsOfHosts):

@@ -184,6 +184,7 @@ int leave_network() {
 [[noreturn]] void become_server(int socket, pid_t parent, const Confinement& confinement) {
   for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   close_all_but(socket, 3);
+  be_killed_first();
   const int error = leave_network();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a new user namespace clears it
   if (::getppid() != parent || !write_all(socket, &error, sizeof error) || error != 0) ::_exit(0);

@@ -1,5 +1,6 @@
 #include "worker/execution/limits.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -31,6 +32,13 @@ int set_limits(const Limits& limits, bool counts_processes) {
     if (const int error = lower(RLIMIT_DATA, limits.memory_bytes); error != 0) return error;
   }
   return counts_processes ? lower(RLIMIT_NPROC, limits.process_count) : 0;
+}
+
+void be_killed_first() {
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  [[maybe_unused]] const auto written = ::write(fd, "1000", 4);
+  ::close(fd);
 }
 
 bool kernel_counts_by_namespace() {

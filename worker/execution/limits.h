@@ -21,6 +21,11 @@ struct Limits {
 // 0 or errno.
 int set_limits(const Limits&, bool counts_processes);
 
+// This process and all that it will start are the first that the kernel ends
+// when memory runs out, here or in its control group: a compile is repeated
+// elsewhere, nothing else on the machine is.  Where it cannot be said, nothing changes.
+void be_killed_first();
+
 // Whether the kernel counts processes by user namespace (since 5.14) and not by user.
 bool kernel_counts_by_namespace();
 

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "common/system/filesystem.h"
+#include "common/system/file_digest.h"
 
 namespace extfarm {
 namespace {
@@ -108,14 +108,14 @@ Result<CollectedOutput> collect_file(const std::string& stored_at, const std::st
   if (::lstat(stored_at.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) {
     return failure(ErrorCode::kIo, "cannot read " + stored_at + ": " + std::strerror(errno));
   }
-  const auto content = PosixFilesystem().read(stored_at);
+  const auto content = digest_of_file(stored_at);
   if (!content) return tl::unexpected(content.error());
   CollectedOutput out;
   out.stored_at = stored_at;
   out.attested.path = path;
   out.attested.mode = st.st_mode & 07777;
-  out.attested.size_bytes = content->size();
-  out.attested.digest = digest_of(*content);
+  out.attested.size_bytes = content->size_bytes;
+  out.attested.digest = content->digest;
   return out;
 }
 

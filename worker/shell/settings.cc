@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
 
 #include "common/command_line/renderings.h"
 #include "worker/execution/scratch_folder.h"
+#include "worker/shell/control_groups.h"
 #include "worker/shell/courtesy_options.h"
 
 namespace extfarm {
@@ -24,20 +24,6 @@ std::string home_folder() {
 std::string default_rendezvous() {
   const char* named = std::getenv("EXTFARM_RENDEZVOUS");
   return named != nullptr && *named != '\0' ? named : home_folder() + "/.extfarm/workers";
-}
-
-// The cgroup's CPU quota in whole processors; nullopt when there is none.
-std::optional<double> cgroup_processors() {
-  std::string quota;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period && quota != "max" && period > 0) {
-    return std::atof(quota.c_str()) / period;
-  }
-  double v1_quota = -1, v1_period = 0;
-  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> v1_quota;
-  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> v1_period;
-  if (v1_quota > 0 && v1_period > 0) return v1_quota / v1_period;
-  return std::nullopt;
 }
 
 // 0 when it is not set, or is no number.
@@ -155,7 +141,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
 std::uint32_t count_slots() {
   cpu_set_t set;
   double count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  if (const auto quota = cgroup_processors()) count = std::min(count, *quota);
+  if (const auto quota = ControlGroups().processors()) count = std::min(count, *quota);
   if (const auto allocated = whole_variable("SLURM_CPUS_ON_NODE"); allocated > 0)
     count = std::min(count, static_cast<double>(allocated));
   return static_cast<std::uint32_t>(std::max(1.0, count));
@@ -164,10 +150,7 @@ std::uint32_t count_slots() {
 std::uint64_t usable_memory_bytes() {
   std::uint64_t bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::uint64_t limit = 0;
-    if (std::ifstream(path) >> limit && limit > 0) bytes = std::min(bytes, limit);
-  }
+  if (const auto limit = ControlGroups().memory_bytes()) bytes = std::min(bytes, *limit);
   // In MiB; 0 is --mem=0, all of the node.
   const auto allocated = whole_variable("SLURM_MEM_PER_NODE"),
              for_each = whole_variable("SLURM_MEM_PER_CPU") * whole_variable("SLURM_CPUS_ON_NODE");

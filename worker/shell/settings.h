@@ -41,9 +41,9 @@ struct WorkerSettings {
 // Reads the command line.  An int is an exit code: help was printed, or usage was wrong.
 Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_code);
 
-// min(processors this process may use, cgroup quota, SLURM_CPUS_ON_NODE), at least 1.
+// min(processors this process may use, its control groups' quota, SLURM_CPUS_ON_NODE), at least 1.
 std::uint32_t count_slots();
-// Total memory of this machine; the limit of the cgroup or of the Slurm allocation where that is less.
+// Total memory of this machine; the limit of its control groups or of the Slurm allocation where that is less.
 std::uint64_t usable_memory_bytes();
 std::string host_name();
 

@@ -111,6 +111,20 @@ TEST_F(ToolchainTest, AnAbsentDriverIsNamed) {
   EXPECT_NE(missing.error().message.find("no-such-cc"), std::string::npos);
 }
 
+TEST_F(ToolchainTest, OfVeryManyDriversItRemembersSome) {
+  write("tool", "anything");
+  const auto name = [&](std::size_t i) { return folder_ + "/tool" + std::to_string(i); };
+  for (std::size_t i = 0; i < 2 * ToolchainProbe::kMostDrivers + 3; ++i) {
+    fs::create_symlink("tool", name(i));
+    ASSERT_TRUE(probe_.probe({name(i), {}})) << i;
+  }
+  const auto memory = decode_tool_memory(probe_.take_answers());
+  ASSERT_TRUE(memory);
+  EXPECT_LE(memory->drivers.size(), ToolchainProbe::kMostDrivers);
+  EXPECT_GT(memory->drivers.size(), 0u);
+  EXPECT_TRUE(probe_.probe({name(0), {}}));
+}
+
 // What an earlier process kept of gcc, without its "as": a probe that has "as" has asked.
 ToolMemory kept_without_as(ToolchainProbe& probe) {
   EXPECT_TRUE(probe.probe({"/usr/bin/gcc", {}}));

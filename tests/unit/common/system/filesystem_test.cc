@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +16,7 @@
 #include <thread>
 
 #include "common/system/clock.h"
+#include "common/system/file_digest.h"
 
 namespace extfarm {
 namespace {
@@ -41,6 +45,34 @@ TEST_F(FilesystemTest, WritesWhatItReadsAndMakesTheParents) {
   EXPECT_EQ(*read, bytes);
   EXPECT_EQ(filesystem_.stat(root_ + "/a/b/c")->mode, 0640u);
   EXPECT_EQ(filesystem_.stat(root_ + "/a/b/c")->size_bytes, bytes.size());
+}
+
+TEST_F(FilesystemTest, ADigestIsThatOfTheBytesHoweverLargeTheFile) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{65536}, std::size_t{300001}}) {
+    const std::string bytes(size, 'x');
+    ASSERT_TRUE(filesystem_.write_atomically(root_ + "/f", bytes, 0644));
+    const auto found = digest_of_file(root_ + "/f");
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->digest, digest_of(bytes)) << size;
+    EXPECT_EQ(found->size_bytes, size);
+  }
+  EXPECT_EQ(digest_of_file(root_ + "/absent").error().code, ErrorCode::kNotFound);
+}
+
+// A worker whose machine is short of memory looks at an output of gigabytes all the same.
+TEST_F(FilesystemTest, ADigestTakesNoMemoryForTheFilesBytes) {
+  if (::getenv("EXTFARM_SANITIZER") != nullptr) GTEST_SKIP() << "a sanitizer's own memory exceeds the limit";
+  std::ofstream(root_ + "/holes") << "x";
+  fs::resize_file(root_ + "/holes", 512 << 20);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const rlimit little{256 << 20, 256 << 20};
+    if (::setrlimit(RLIMIT_DATA, &little) != 0) ::_exit(2);
+    ::_exit(digest_of_file(root_ + "/holes") ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(FilesystemTest, StatTellsFilesFromFoldersAndFollowsSymlinks) {

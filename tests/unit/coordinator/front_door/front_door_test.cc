@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -247,6 +248,37 @@ TEST_F(FrontDoorTest, ASlotAndANumberOfJobsAreAskedFor) {
   client.read_line();
   EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"go","id":"2"})"));
   EXPECT_EQ(json::parse(client.read_line()), json::parse(R"({"op":"jobs","id":"3","jobs":18})"));
+}
+
+// Otherwise those who wait for a slot would keep out whom the holders of slots have started, and wait for.
+TEST_F(FrontDoorTest, HalfOfTheRoomIsNotForThoseWhoWaitForASlot) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{100, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto small = FrontDoor::open(folder_ + "/small", "/p");  // room for fifty
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(small);
+  std::deque<Client> clients;
+  std::size_t wanted_count = 0;
+  const auto ask = [&] {
+    clients.emplace_back(folder_ + "/small").say(kHello + R"({"op":"local_slot","id":"2"})" "\n");
+    for (int i = 0; i < 20; ++i) {
+      pollfd fd{(*small)->fd(), POLLIN, 0};
+      if (::poll(&fd, 1, 20) == 0) break;
+      for (const auto& event : (*small)->take_events()) wanted_count += std::holds_alternative<LocalSlotWanted>(event);
+    }
+  };
+  for (int i = 0; i < 25; ++i) ask();
+  EXPECT_EQ(wanted_count, 25u);
+  ask();
+  EXPECT_EQ(wanted_count, 25u);
+  clients.back().read_line();
+  EXPECT_EQ(json::parse(clients.back().read_line()), json::parse(R"({"op":"later","id":"2"})"));
+  EXPECT_TRUE(clients.back().is_closed());
+  clients.pop_front();
+  ask();
+  EXPECT_EQ(wanted_count, 26u);
 }
 
 // Also where the socket's mode would let it in: who connects is asked of the kernel.

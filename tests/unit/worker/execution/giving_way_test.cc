@@ -3,8 +3,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "attempt_fixture.h"
+#include "common/process/process_runner.h"
+#include "worker/execution/direct_mode.h"
 #include "worker/execution/priority.h"
 
 namespace extfarm {
@@ -23,6 +26,25 @@ TEST_F(GivingWay, ACommandIsNicerThanItsWorker) {
   const auto outcome = run(script("nice"));
   EXPECT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason;
   EXPECT_EQ(outcome.stdout_bytes, std::to_string(std::min(19, ::getpriority(PRIO_PROCESS, 0) + 7)) + "\n");
+}
+
+// Of all that is on the machine: in either mode, and the worker itself not.
+TEST_F(GivingWay, WhenMemoryRunsOutTheKernelEndsACommandFirst) {
+  restart(false);
+  const auto score = script("cat /proc/self/oom_score_adj");
+  EXPECT_EQ(run(score).stdout_bytes, "1000\n");
+  std::string own;
+  std::ifstream("/proc/self/oom_score_adj") >> own;
+  EXPECT_NE(own, "1000");
+  ProcessRunner runner;
+  ProcessRequest request;
+  request.program = "/bin/sh";
+  request.argv = {"sh", "-c", "cat /proc/self/oom_score_adj"};
+  request.cwd = "/";
+  request.before_exec = [&] { return confine_directly({}, top_); };
+  const auto direct = runner.run(request, std::chrono::seconds(20));
+  ASSERT_TRUE(direct);
+  EXPECT_EQ(direct->stdout_bytes, "1000\n") << direct->stderr_bytes;
 }
 
 TEST_F(GivingWay, WithIdlePriorityItTakesOnlyWhatNobodyWants) {
