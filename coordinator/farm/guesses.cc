@@ -66,7 +66,7 @@ double guess_tail_seconds(const Action& action, double own_seconds) {
   return action.kind == ActionKind::kCythonize ? 2 * own_seconds : 0;
 }
 
-std::uint32_t guess_category(const Action& action) {
+std::uint16_t guess_category(const Action& action) {
   const auto kind = static_cast<std::uint32_t>(action.kind);
   const std::string name = action.inputs.empty() ? "" : fs::path(action.inputs.back()).extension().string();
   static const char* const kLanguages[] = {".c", ".cpp", ".cc", ".cxx", ".f", ".f90", ".pyx", ".py"};

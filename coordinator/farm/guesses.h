@@ -16,6 +16,6 @@ double guess_seconds(const Action&);
 // followed by a compile of what it makes.
 double guess_tail_seconds(const Action&, double own_seconds);
 // Guesses of one category err alike: the kind and the language.
-std::uint32_t guess_category(const Action&);
+std::uint16_t guess_category(const Action&);
 
 }  // namespace extfarm

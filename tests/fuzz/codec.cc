@@ -78,8 +78,7 @@ ToWorker to_worker_from(fuzz::Input& in) {
   const auto kind = in.byte() % std::variant_size_v<ToWorker>;
   const LeaseId lease{in.number()};
   if (kind == 0) {
-    Hello hello{static_cast<std::uint32_t>(in.number()), in.number(), in.text(), in.text(), {}};
-    hello.has_heard = in.byte() % 2 != 0;
+    Hello hello{static_cast<std::uint32_t>(in.number()), in.number(), in.text(), in.text(), in.byte() % 2 != 0, {}};
     for (int left = in.byte() % 4; left > 0; --left) hello.leases_known.push_back(LeaseId{in.number()});
     return hello;
   }

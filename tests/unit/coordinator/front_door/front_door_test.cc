@@ -254,7 +254,7 @@ TEST_F(FrontDoorTest, ASlotAndANumberOfJobsAreAskedFor) {
 TEST_F(FrontDoorTest, HalfOfTheRoomIsNotForThoseWhoWaitForASlot) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit few{100, before.rlim_max};
+  const rlimit few{200, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
   auto small = FrontDoor::open(folder_ + "/small", "/p");  // room for fifty
   ::setrlimit(RLIMIT_NOFILE, &before);
