@@ -110,13 +110,24 @@ Scheduler::State::Placement Scheduler::State::place(ActionId id, ActionState& ac
     if (best != nullptr) worker = best->worker;
   } else {
     worker = pool.find_free(memory);
-    if (!worker) worker = pool.find_queue(memory);
+    if (!worker) worker = pool.find_queue(memory, [&](WorkerId at) { return may_queue(id, action, at); });
   }
   if (worker) {
     begin_lease(id, action, *worker, memory, false);
     return Placement::kSent;
   }
   return memory > 0 && pool.has_free_slot() ? Placement::kNoMemory : Placement::kNoRoom;
+}
+
+// What waits on a worker takes its next free slot, however much what is behind
+// the command that has ended there matters more.
+bool Scheduler::State::may_queue(ActionId id, const ActionState& action, WorkerId worker) const {
+  if (!policy.orders_by_bottom_level || from_seconds(predict(action)) < policy.successor_patience) return true;  // it is soon over
+  const double level = level_of(id);
+  const auto& live = fleet.find(worker)->live;
+  return std::none_of(live.begin(), live.end(), [&](const LiveLease& lease) {
+    return graph.behind_seconds(leases[lease.lease.value - 1].action) > level;
+  });
 }
 
 // Whether a faster host that is busy now is expected to end it earlier than the

@@ -106,10 +106,10 @@ std::optional<WorkerId> Pool::find_free(std::uint64_t memory_bytes, WorkerId bes
   return std::nullopt;
 }
 
-std::optional<WorkerId> Pool::find_queue(std::uint64_t memory_bytes) const {
+std::optional<WorkerId> Pool::find_queue(std::uint64_t memory_bytes, const std::function<bool(WorkerId)>& suits) const {
   int tries = kTriesByLoad;
   for (auto it = queues_.begin(); it != queues_.end() && tries-- > 0; ++it) {
-    if (standing(it->second).free_memory_bytes >= memory_bytes) return it->second;
+    if (standing(it->second).free_memory_bytes >= memory_bytes && suits(it->second)) return it->second;
   }
   return std::nullopt;
 }

@@ -47,8 +47,8 @@ class Pool {
   std::optional<WorkerId> find_free(std::uint64_t memory_bytes, WorkerId besides = {}) const;
   // Of all workers as fast as this one.
   std::size_t free_slots_like(WorkerId worker) const { return groups_.at(standing(worker).speed_class).free_slots; }
-  // The worker whose queue is the shortest for its slots; all slots are taken there.
-  std::optional<WorkerId> find_queue(std::uint64_t memory_bytes) const;
+  // Of the workers that suit the one whose queue is the shortest for its slots; all slots are taken there.
+  std::optional<WorkerId> find_queue(std::uint64_t memory_bytes, const std::function<bool(WorkerId)>& suits) const;
   // Whether a busy worker faster than `speed_class` is expected to end an action
   // of `reference_seconds` before `finish`; `claimed` workers of each class are
   // taken by others, and this one is added to them.

@@ -143,6 +143,7 @@ struct Scheduler::State {
   std::uint32_t queue_depth(const WorkerState&) const;
   void dispatch();
   Placement place(ActionId, ActionState&);
+  bool may_queue(ActionId, const ActionState&, WorkerId) const;
   bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
   bool waits_for_successor(ActionId, const ActionState&, std::vector<QueueKey>& waiting);
   void expect_successor(ActionId);
