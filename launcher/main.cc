@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/descriptor.h"
 #include "launcher/door_client.h"
 #include "launcher/ninja.h"
 #include "launcher/search_path.h"
@@ -87,15 +88,6 @@ bool is_question(char** words) {  // about ninja itself; others wait for the ans
   return words[1] != nullptr && std::strcmp(words[1], "--version") == 0;
 }
 
-void write_all(int fd, const std::string& bytes) {
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t n = ::write(fd, bytes.data() + at, bytes.size() - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    at += static_cast<std::size_t>(n);
-  }
-}
-
 bool shows_colours() {
   const std::string terminal = variable("TERM");
   return !terminal.empty() && terminal != "dumb" && ::isatty(STDERR_FILENO) != 0;
@@ -133,7 +125,7 @@ int main(int argc, char** argv) {
   const auto answer = extfarm::ask_coordinator(socket_path, words);
   ::unsetenv("EXTFARM_COLOR");
   if (!answer || answer->run_locally) become(command);
-  write_all(STDOUT_FILENO, answer->stdout_bytes);
-  write_all(STDERR_FILENO, answer->stderr_bytes);
+  extfarm::write_all(STDOUT_FILENO, answer->stdout_bytes);
+  extfarm::write_all(STDERR_FILENO, answer->stderr_bytes);
   return answer->exit_code;
 }

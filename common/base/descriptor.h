@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <string_view>
 #include <utility>
 
 namespace extfarm {
@@ -27,5 +28,8 @@ class Descriptor {
  private:
   int fd_;
 };
+
+// False, with errno, when not everything could be written.
+bool write_all(int fd, std::string_view bytes);
 
 }  // namespace extfarm

@@ -31,16 +31,6 @@ Error io_error(const std::string& attempted, const std::string& path) {
 
 std::int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000LL + t.tv_nsec; }
 
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
 dev_t root_device() {
   struct stat st {};
   return ::stat("/", &st) == 0 ? st.st_dev : 0;
@@ -62,24 +52,18 @@ bool is_on_kernel_filesystem(dev_t device) {
 // take_size(bytes), of a regular file, then take(piece) for each piece.
 template <typename TakeSize, typename Take>
 Result<void> read_pieces(const std::string& path, TakeSize take_size, Take take) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return tl::unexpected(io_error("open", path));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return tl::unexpected(io_error("open", path));
   struct stat st {};
-  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) take_size(static_cast<std::size_t>(st.st_size));
+  if (::fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode)) take_size(static_cast<std::size_t>(st.st_size));
   char buffer[64 << 10];
   for (;;) {
-    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      auto error = io_error("read", path);
-      ::close(fd);
-      return tl::unexpected(error);
-    }
-    if (n == 0) break;
+    if (n < 0) return tl::unexpected(io_error("read", path));
+    if (n == 0) return {};
     take(std::string_view(buffer, static_cast<std::size_t>(n)));
   }
-  ::close(fd);
-  return {};
 }
 
 }  // namespace

@@ -50,16 +50,6 @@ void sweep(const std::string& path, const Place& place) {
   ::closedir(folder);
 }
 
-bool write_all(int fd, std::string_view rest) {
-  while (!rest.empty()) {
-    const ssize_t n = ::write(fd, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
 // What lies at the output's path now must be something it may replace.
 Result<void> check_place(const AttestedOutput& output) {
   struct stat st {};

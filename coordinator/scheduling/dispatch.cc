@@ -2,6 +2,7 @@
 // where it is expected to end the earliest.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "coordinator/scheduling/scheduler_state.h"
 
@@ -110,7 +111,8 @@ Scheduler::State::Placement Scheduler::State::place(ActionId id, ActionState& ac
     if (best != nullptr) worker = best->worker;
   } else {
     worker = pool.find_free(memory);
-    if (!worker) worker = pool.find_queue(memory, [&](WorkerId at) { return may_queue(id, action, at); });
+    const auto suits = [&](WorkerId at) { return may_queue(id, action, at); };
+    if (!worker) worker = pool.find_queue(memory, std::cref(suits));  // a copy would be made on the heap, in each pass
   }
   if (worker) {
     begin_lease(id, action, *worker, memory, false);
@@ -126,7 +128,7 @@ bool Scheduler::State::may_queue(ActionId id, const ActionState& action, WorkerI
   const double level = level_of(id);
   const auto& live = fleet.find(worker)->live;
   return std::none_of(live.begin(), live.end(), [&](const LiveLease& lease) {
-    return graph.behind_seconds(leases[lease.lease.value - 1].action) > level;
+    return graph.behind_seconds(at(lease.lease).action) > level;
   });
 }
 

@@ -113,6 +113,7 @@ struct Scheduler::State {
   ActionState& at(ActionId id) { return actions[id.value]; }
   Lease* find(LeaseId);
   Lease& at(LeaseId id) { return leases[id.value - 1]; }
+  const Lease& at(LeaseId id) const { return leases[id.value - 1]; }
   bool is_current(LeaseId, WorkerId);
   ActionState* publishing_action(LeaseId);
   void set_phase(ActionId, ActionState&, Phase);

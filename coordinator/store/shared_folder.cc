@@ -24,16 +24,6 @@ tl::unexpected<Error> io_failure(const std::string& attempted, const std::string
                                      "; make room or rights there, or choose another folder for the store");
 }
 
-bool write_all(int fd, std::string_view rest) {
-  while (!rest.empty()) {
-    const ssize_t n = ::write(fd, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
 // False, with errno, when not everything could be read.
 bool read_all(int fd, std::string& out) {
   std::size_t length = 0;
