@@ -47,6 +47,7 @@ void Scheduler::State::set_phase(ActionId id, ActionState& action, Phase next) {
   action.is_particular = trouble != troubles.end() && (trouble->second.only_local || !trouble->second.excluded.empty() ||
                                                        !trouble->second.failures_at.empty());
   action.memory = memory_needed(action);
+  action.is_short = from_seconds(predict(action)) < policy.successor_patience;
   action.ready_since = now;
   action.memory_clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});
   ready.insert(key_of(action), level_of(id), id);
@@ -145,7 +146,9 @@ LeaseId Scheduler::State::take_backup(ActionId id, ActionState& action) {
 
 void Scheduler::State::check_freshness(ActionId id, bool is_expected) {
   set_phase(id, at(id), Phase::kChecking);
-  if (is_expected) successors.expect(id, level_of(id), now + policy.successor_patience);
+  // Of those that are looked at together, the first that is ready should not take the last slot.
+  const Pool& pool = toolchains[at(id).toolchain].pool;
+  if (is_expected || pool.empty() || pool.has_free_slot()) expect(id, level_of(id));
   commands.push_back(CheckFreshness{id});
 }
 

@@ -124,7 +124,7 @@ Scheduler::State::Placement Scheduler::State::place(ActionId id, ActionState& ac
 // What waits on a worker takes its next free slot, however much what is behind
 // the command that has ended there matters more.
 bool Scheduler::State::may_queue(ActionId id, const ActionState& action, WorkerId worker) const {
-  if (!policy.orders_by_bottom_level || from_seconds(predict(action)) < policy.successor_patience) return true;  // it is soon over
+  if (!policy.orders_by_bottom_level || action.is_short) return true;
   const double level = level_of(id);
   const auto& live = fleet.find(worker)->live;
   return std::none_of(live.begin(), live.end(), [&](const LiveLease& lease) {
@@ -151,26 +151,26 @@ bool Scheduler::State::waits_for_faster(const ActionState& action, std::map<int,
 // The command of `action` has ended well; what is behind it is not ready before
 // its outputs are in place, and a front end may not even have asked for it.
 void Scheduler::State::expect_successor(ActionId id) {
-  const double behind = graph.behind_seconds(id);
-  if (policy.orders_by_bottom_level && policy.successor_patience > Duration{0} && behind > 0)
-    successors.expect(id, behind, now + policy.successor_patience);
+  if (const double behind = graph.behind_seconds(id); behind > 0) expect(id, behind);
+}
+
+void Scheduler::State::expect(ActionId id, double level_seconds) {
+  if (policy.orders_by_bottom_level && policy.successor_patience > Duration{0})
+    successors.expect(id, level_seconds, now + policy.successor_patience);
 }
 
 // Whether the last slots as fast as the one it would get are for chains that
 // matter more and will be there in a moment.
-// `waiting` has the queues of which one waits already; nothing has changed since.
-bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& action, std::vector<QueueKey>& waiting) {
+// Then so does all that is behind it in its queue.
+bool Scheduler::State::waits_for_successor(ActionId id, const ActionState& action) {
   const auto end = successors.first_end();
-  if (!end || from_seconds(predict(action)) < policy.successor_patience) return false;  // it is soon over
-  const QueueKey key = key_of(action);
-  if (std::find(waiting.begin(), waiting.end(), key) != waiting.end()) return true;  // its level is no higher
+  if (!end || action.is_short) return false;
   const Pool& pool = toolchains[action.toolchain].pool;
   const auto place = pool.find_free(std::min(bytes_of(action.memory), pool.largest_memory_bytes()));
   if (!place) return false;
   const std::size_t free = pool.free_slots_like(*place);
   if (!successors.has_above(level_of(id), free)) return false;
   look_again = earlier(look_again, *end);
-  waiting.push_back(key);
   return true;
 }
 
@@ -181,23 +181,18 @@ void Scheduler::State::dispatch() {
   ReadyQueue::Pass pass(ready, [&](const QueueKey& key) { return toolchains[key.toolchain].pool.has_room(); });
   std::map<std::uint32_t, std::map<int, std::size_t>> claimed;
   std::map<std::uint32_t, std::size_t> particular_tried;
-  std::vector<QueueKey> waiting;
   std::size_t held_count = 0;
   bool waits_for_memory = false;
   while (const auto next = pass.take()) {
     const auto& [id, key] = *next;
     ActionState& action = at(id);
-    if (!key.is_particular && waits_for_successor(id, action, waiting)) {
-      if (++held_count < kMostHeld) pass.go_on();
-      continue;
-    }
+    if (!key.is_particular && waits_for_successor(id, action)) continue;
     if (!key.is_particular && held_count < kMostHeld && waits_for_faster(action, claimed[key.toolchain])) {
       ++held_count;
       pass.go_on();
       continue;
     }
     const Placement placement = place(id, action);
-    waiting.clear();
     if (placement == Placement::kNoMemory) {
       if (!waits_for_memory) keep_memory_for(id, action);
       waits_for_memory = true;

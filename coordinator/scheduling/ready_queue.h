@@ -21,6 +21,7 @@ struct QueueKey {
   std::uint32_t toolchain = 0;
   bool is_particular = false;  // each of them rules out workers of its own
   MemoryClass memory = 0;
+  bool is_short = false;  // none of those waits for what matters more
   auto operator<=>(const QueueKey&) const = default;
 };
 

@@ -41,6 +41,7 @@ struct alignas(64) ActionState {
   bool is_particular : 1 = false;  // has a Trouble that rules out workers
   bool is_cancelled : 1 = false;   // while it is published
   bool has_backup : 1 = false;     // State::backups has a second attempt, in kRunning
+  bool is_short : 1 = false;       // soon over, as predicted when it became ready
   bool waits_in_vain : 1 = false;  // State::patience_ends has when that ends; ready, and nobody is capable
   MemoryClass memory = 0;
   float guessed_tail_seconds = 0;  // as submitted; 0 when it is remembered, and once it is known
@@ -138,7 +139,7 @@ struct Scheduler::State {
   // dispatch.cc
   enum class Placement : std::uint8_t { kSent, kHeld, kNoMemory, kNoRoom };
   double level_of(ActionId id) const;
-  QueueKey key_of(const ActionState& a) const { return {a.toolchain, a.is_particular, a.memory}; }
+  QueueKey key_of(const ActionState& a) const { return {a.toolchain, a.is_particular, a.memory, a.is_short}; }
   void refresh(WorkerId);
   void forget_standing(WorkerId);
   std::uint32_t queue_depth(const WorkerState&) const;
@@ -146,8 +147,9 @@ struct Scheduler::State {
   Placement place(ActionId, ActionState&);
   bool may_queue(ActionId, const ActionState&, WorkerId) const;
   bool waits_for_faster(const ActionState&, std::map<int, std::size_t>& claimed);
-  bool waits_for_successor(ActionId, const ActionState&, std::vector<QueueKey>& waiting);
+  bool waits_for_successor(ActionId, const ActionState&);
   void expect_successor(ActionId);
+  void expect(ActionId, double level_seconds);
   bool is_capable(const Trouble*, const Standing&) const;
   struct Candidates {
     std::uint64_t memory_bytes = 0;        // to be reserved
