@@ -88,7 +88,7 @@ tl::expected<std::unique_ptr<BuildSession>, SessionFailure> BuildSession::open(c
         tree.filesystem);
   }
   if (options.local_slots > 0) {
-    if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder, tree.state + "/tools");
+    if (const auto started = s.worker_.start(options.local_slots, local_rendezvous, options.key_folder, tree.tools);
         !started)
       terminal.warn(started.error().message);
   }

@@ -30,11 +30,13 @@ class RuntimeFolder {
 class BuildTree {
  public:
   // Waits until no other build runs in `project_root`.  Its memory is to begin_build().
+  // `user_folder` is this user's own: what drivers said on this host holds for all trees.
   // Errors: kIo when not even a throw-away folder can be made.
-  static Result<std::unique_ptr<BuildTree>> open(const std::string& project_root, Terminal&);
+  static Result<std::unique_ptr<BuildTree>> open(const std::string& project_root, const std::string& user_folder, Terminal&);
   ~BuildTree();
 
   std::string root, state;  // state: root/.extfarm
+  std::string tools;        // file of what drivers said
   RuntimeFolder runtime;
   PosixFilesystem filesystem;
   DigestCache digests{filesystem};
@@ -53,7 +55,7 @@ class BuildTree {
   }
 
  private:
-  BuildTree(const std::string& project_root, Terminal&);
+  BuildTree(const std::string& project_root, const std::string& user_folder, Terminal&);
   Terminal& terminal_;
   std::string said_;
 };

@@ -160,7 +160,7 @@ class GraphBuild {
 int build_graph(const RunOptions& options) {
   Terminal terminal({options.quiet, options.verbose, options.top});
   for (const auto& warning : options.warnings) terminal.warn(warning);
-  auto tree = BuildTree::open(options.project_root, terminal);
+  auto tree = BuildTree::open(options.project_root, options.key_folder, terminal);
   if (!tree) return refuse(kExitRetry, tree.error().message);
   return GraphBuild(options, **tree, terminal).run();
 }

@@ -141,7 +141,7 @@ int run_build(const RunOptions& options) {
   for (const auto& warning : options.warnings) terminal.warn(warning);
   const std::string program = find_program(options.command[0]);
   if (program.empty()) return refuse(127, options.command[0] + ": command not found");
-  auto tree = BuildTree::open(options.project_root, terminal);
+  auto tree = BuildTree::open(options.project_root, options.key_folder, terminal);
   if (!tree) return refuse(kExitRetry, tree.error().message);
   (*tree)->memory->begin_build();
   reporting::BuildLog log;

@@ -79,7 +79,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_option("--label", settings.label, "Words that the beacon hands on to extfarm status, such as a batch system's job");
   app.add_option("--tools", settings.tools,
-                 "File of what drivers answered to an earlier build on this host (.extfarm/tools)")
+                 "File of what drivers answered to an earlier build on this host (~/.extfarm/tools.HOST)")
       ->type_name("FILE");
   app.add_option("--idle-exit", idle_seconds, "End after this many seconds without a coordinator")->type_name("SECONDS");
   app.add_option("--view", view, "auto, or direct: without namespaces")

@@ -16,7 +16,7 @@ TEST(CompileCommands, AnEntryWhoseSourceCannotBeLookedAtIsNotKept) {
   std::filesystem::create_directories(root);
   Terminal terminal({.quiet = true});
   {
-    const auto tree = BuildTree::open(root, terminal);
+    const auto tree = BuildTree::open(root, root, terminal);
     ASSERT_TRUE(tree);
     const std::string path = compile_commands_path(**tree);
     std::ofstream(path) << R"([{"directory": "/", "file": ")" << std::string(300, 'n')
