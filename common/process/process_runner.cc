@@ -69,6 +69,18 @@ struct Pipes {
   ChildEnds child_ends() const { return {in.read_end, out.write_end, err.write_end, status.write_end}; }
 };
 
+// 0: the command runs, or has run.  nullopt: not known yet, of a pipe that does not block.
+std::optional<int> read_status(int status) {
+  int error = 0;
+  ssize_t n = 0;
+  do n = ::read(status, &error, sizeof error);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) return std::nullopt;
+  return n == sizeof error ? error : 0;
+}
+
+std::string launch_failure(const ProcessRequest& request) { return "cannot start " + request.program + " in " + request.cwd + ": "; }
+
 // A child of vfork has the caller's memory instead of a copy, until it is
 // another program: of a large process the copy would cost more than the start.
 Result<Spawned> spawn_here(const ProcessRequest& request, const ChildEnds& ends) {
@@ -85,9 +97,9 @@ Result<Spawned> spawn_here(const ProcessRequest& request, const ChildEnds& ends)
 struct ProcessRunner::Impl {
   struct Child {
     pid_t pid = -1;
-    int pidfd = -1, in = -1, out = -1, err = -1, verdict = -1;
+    int pidfd = -1, status = -1, in = -1, out = -1, err = -1, verdict = -1;
     bool own_group = true, reaped = false;
-    std::string to_write;
+    std::string to_write, launch_failure;
     std::uint64_t output_limit = 0;
     Clock::time_point started;
     std::optional<Clock::time_point> kill_at;
@@ -109,6 +121,7 @@ struct ProcessRunner::Impl {
   }
   void kill_tree(const Child& child);
   void reap_orphans();
+  void note_launch(Child& child);
   void read_pipe(Child& child, int& fd, std::string& into);
   void write_pipe(Child& child);
   void reap(Child& child);
@@ -145,6 +158,13 @@ void ProcessRunner::Impl::reap_orphans() {
     if (::getsid(info.si_pid) == ::getsid(0)) return;
     ::waitpid(info.si_pid, nullptr, WNOHANG);
   }
+}
+
+void ProcessRunner::Impl::note_launch(Child& child) {
+  const auto error = child.status < 0 ? std::nullopt : read_status(child.status);
+  if (!error) return;
+  if (*error != 0) child.exit.launch_error = child.launch_failure + std::strerror(*error);
+  close_fd(child.status);
 }
 
 // Takes what is there; closes at the end of the stream.
@@ -207,11 +227,14 @@ void ProcessRunner::Impl::reap(Child& child) {
 
 // True when the child has ended and all its output is here.
 bool ProcessRunner::Impl::service(Child& child) {
+  note_launch(child);
   write_pipe(child);
   read_pipe(child, child.out, child.exit.stdout_bytes);
   read_pipe(child, child.err, child.exit.stderr_bytes);
   if (!child.reaped) reap(child);
   if (!child.reaped) return false;
+  note_launch(child);
+  close_fd(child.status);
   read_pipe(child, child.out, child.exit.stdout_bytes);
   read_pipe(child, child.err, child.exit.stderr_bytes);
   close_fd(child.in);
@@ -231,8 +254,8 @@ ProcessRunner::~ProcessRunner() {
   for (auto& [id, child] : impl_->children) {
     impl_->kill_tree(child);
     if (child.own_group) impl_->orphan_groups.push_back(child.pid);
-    if (!child.reaped) ::waitpid(child.pid, nullptr, 0);
-    for (int* fd : {&child.pidfd, &child.in, &child.out, &child.err, &child.verdict}) close_fd(*fd);
+    if (!child.reaped) impl_->orphans.push_back(child.pid);
+    for (int* fd : {&child.pidfd, &child.status, &child.in, &child.out, &child.err, &child.verdict}) close_fd(*fd);
   }
   const auto give_up_at = Clock::now() + std::chrono::seconds(1);  // one may hang in a dead mount
   for (impl_->reap_orphans(); Clock::now() < give_up_at; impl_->reap_orphans()) {
@@ -253,15 +276,11 @@ Result<ProcessId> ProcessRunner::start(const ProcessRequest& request, const Spaw
   const pid_t pid = spawned->pid;
   if (request.own_group) ::setpgid(pid, pid);
   close_fd(pipes.status.write_end);
-  int error = 0;
-  ssize_t n = 0;
-  do n = ::read(pipes.status.read_end, &error, sizeof error);
-  while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  const int error = request.waits_for_launch ? read_status(pipes.status.read_end).value_or(0) : 0;
+  if (error != 0) {
     ::waitpid(pid, nullptr, 0);
     if (spawned->verdict >= 0) ::close(spawned->verdict);
-    return failure(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                   "cannot start " + request.program + " in " + request.cwd + ": " + std::strerror(error));
+    return failure(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, launch_failure(request) + std::strerror(error));
   }
   const ProcessId id{impl_->next_id++};
   auto& child = impl_->children[id];
@@ -272,6 +291,10 @@ Result<ProcessId> ProcessRunner::start(const ProcessRequest& request, const Spaw
   child.started = started;
   child.exit.id = id;
   child.to_write = request.stdin_bytes;
+  if (!request.waits_for_launch) {
+    child.status = std::exchange(pipes.status.read_end, -1);
+    child.launch_failure = launch_failure(request);
+  }
   child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   FARM_CHECK(child.pidfd >= 0);
   ::fcntl(child.pidfd, F_SETFD, FD_CLOEXEC);
@@ -279,7 +302,7 @@ Result<ProcessId> ProcessRunner::start(const ProcessRequest& request, const Spaw
   child.in = std::exchange(pipes.in.write_end, -1);
   child.out = std::exchange(pipes.out.read_end, -1);
   child.err = std::exchange(pipes.err.read_end, -1);
-  for (int fd : {child.in, child.out, child.err}) {
+  for (int fd : {child.status, child.in, child.out, child.err}) {
     if (fd < 0) continue;
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
     impl_->watch(

@@ -24,6 +24,7 @@ struct ProcessRequest {
   std::vector<std::pair<std::string, std::string>> environment;  // all of it
   std::string cwd;
   std::string stdin_bytes;  // empty: /dev/null
+  bool waits_for_launch = true;  // false: start() returns before the command runs, and launch_error tells what failed
   bool capture_output = true;  // false: stdout, stderr and stdin are inherited
   std::vector<int> kept_descriptors;  // the command has them too, under the same numbers
   bool own_group = true;       // false: stays in the caller's group, so that the terminal's Ctrl-C reaches it
@@ -40,6 +41,7 @@ struct ProcessExit {
   int exit_code = 0;  // when it exited
   int signal = 0;     // when a signal killed it
   bool output_limit_exceeded = false;
+  std::string launch_error;  // why the command never ran; the rest means nothing then
   std::string stdout_bytes;
   std::string stderr_bytes;
   Duration run_time{0};
@@ -56,7 +58,7 @@ class ProcessRunner {
 
   // Own process group, default signal handlers and mask, no inherited
   // descriptors but 0, 1, 2 and those to be kept.  `spawn`: how the child is made, if not by fork.
-  // Errors: kNotFound, kIo with what failed; those of `spawn`.
+  // Errors: kNotFound, kIo with what failed, of a launch that is waited for; those of `spawn`.
   Result<ProcessId> start(const ProcessRequest&, const Spawn& spawn = {});
   // TERM to the group now, KILL after `grace`.  Unknown ids are ignored.
   void stop(ProcessId, Duration grace);

@@ -270,6 +270,7 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   request.environment = attempt.command.environment;
   request.cwd = attempt.action.cwd;
   request.dies_with_parent = true;
+  request.waits_for_launch = false;  // its view may lie on a mount that hangs
   request.stdin_bytes = attempt.action.stdin_bytes;
   const auto& view = attempt.listing_view ? attempt.listing_view : attempt.view;
   Spawn spawn;
@@ -290,6 +291,7 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
 
 void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, ProcessExit exit) {
   attempt.process.reset();
+  if (!exit.launch_error.empty()) return fail(key, attempt, OutcomeClass::kInfrastructure, exit.launch_error);
   if (exit.signal != 0 && attempt.stopped_at && clock.now() >= *attempt.stopped_at)
     return fail(key, attempt, OutcomeClass::kInfrastructure, "it took longer than this worker's --time-limit allows");
   if (attempt.state == State::kListing) {

@@ -88,6 +88,38 @@ TEST_F(Runner, AThousandFailedLaunchesLeaveNothingBehind) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was not reaped";
 }
 
+TEST_F(Runner, AFailedLaunchThatIsNotWaitedForIsToldAtItsEnd) {
+  auto request = shell("");
+  request.program = "/nowhere/sh";
+  request.waits_for_launch = false;
+  const auto before = open_descriptors();
+  ASSERT_TRUE(runner_.start(request));
+  const auto exits = wait_for(1);
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_EQ(exits[0].launch_error, "cannot start /nowhere/sh in /: No such file or directory");
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(Runner, ALaunchThatHangsIsNotWaitedForAndCanBeStopped) {
+  auto request = shell("");
+  request.waits_for_launch = false;
+  const auto hanging = runner_.start(request, [](const ProcessRequest&, const ChildEnds&) -> Result<Spawned> {
+    const pid_t pid = ::fork();
+    while (pid == 0) ::pause();
+    return Spawned{pid};
+  });
+  ASSERT_TRUE(hanging);
+  ASSERT_TRUE(runner_.start(shell("exit 3")));
+  const auto other = wait_for(1);
+  ASSERT_EQ(other.size(), 1u);
+  EXPECT_EQ(other[0].exit_code, 3);
+  runner_.stop(*hanging, Duration{0});
+  const auto stopped = wait_for(1);
+  ASSERT_EQ(stopped.size(), 1u);
+  EXPECT_EQ(stopped[0].signal, SIGKILL);
+  EXPECT_EQ(stopped[0].launch_error, "");
+}
+
 TEST_F(Runner, TenThousandRunsLeakNoDescriptor) {
   auto request = shell("");
   request.program = "/bin/true";
