@@ -37,6 +37,23 @@ std::string reachable(const std::string& endpoint, const extfarm::WorkerSettings
   return any ? "tcp://" + extfarm::host_name() + endpoint.substr(colon) : endpoint;
 }
 
+extfarm::ExecutorSettings execution_of(const extfarm::WorkerSettings& settings, const std::string& name) {
+  using namespace extfarm;
+  ExecutorSettings execution;
+  execution.scratch = settings.scratch + "/" + name;
+  execution.permitted_roots = settings.roots;
+  execution.trusted_prefixes = settings.trusted;
+  execution.only_compilers = settings.only_compilers;
+  execution.force_direct = settings.direct;
+  for (const char* key : {"/worker.key", "/client.key"})
+    execution.hidden_files.push_back(std::filesystem::absolute(settings.key_folder + key).string());
+  execution.limits.memory_bytes = std::min(settings.memory_bytes, usable_memory_bytes());
+  execution.limits.nice = settings.nice;
+  execution.idle_priority = settings.idle_priority;
+  execution.time_limit = settings.time_limit;
+  return execution;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,11 +80,6 @@ int main(int argc, char** argv) {
   if (!client) return refuse(client.error().message);
   const auto allowed = load_or_make_authorized_keys(settings->key_folder, client->public_key);
   if (!allowed) return refuse(allowed.error().message);
-  auto channel = make_bound_channel(settings->bind, *own, *allowed);
-  if (!channel) return refuse(channel.error().message);
-
-  // The worker of one build starts for it, and it would wait.
-  if (!settings->exit_with_parent) settings->measured_speed = measure_speed();
   const MonotonicClock clock;
   std::random_device random;
   Beacon beacon;
@@ -75,39 +87,31 @@ int main(int argc, char** argv) {
   beacon.epoch = static_cast<std::uint64_t>(random()) << 32 | random();
   beacon.host = host_name();
   beacon.name = beacon.host + "-" + std::to_string(::getpid()) + "-" + std::to_string(beacon.epoch % 100000);
-  beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
   beacon.public_key = own->public_key;
   beacon.slots = beacon.offered_slots = settings->slots;
   beacon.label = settings->label;
 
-  int ended = 0;
-  {
-    ExecutorSettings execution;
-    execution.scratch = settings->scratch + "/" + beacon.name;
-    execution.permitted_roots = settings->roots;
-    execution.trusted_prefixes = settings->trusted;
-    execution.only_compilers = settings->only_compilers;
-    execution.force_direct = settings->direct;
-    for (const char* name : {"/worker.key", "/client.key"})
-      execution.hidden_files.push_back(std::filesystem::absolute(settings->key_folder + name).string());
-    execution.limits.memory_bytes = std::min(settings->memory_bytes, usable_memory_bytes());
-    execution.limits.nice = settings->nice;
-    execution.idle_priority = settings->idle_priority;
-    execution.time_limit = settings->time_limit;
-    Executor executor(execution, clock);
-    if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
-    Admission admission(settings->key_folder, client->public_key, *allowed);
-    // Each connection is a descriptor, also one of a stranger until the handshake's
-    // time is up.  Not before the fork server has started: commands keep the usual limit.
-    raise_descriptor_limit();
-    WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission, presence);
-    if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
-      return refuse(written.error().message);
-    spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
-                 beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
-                 executor.missing_confinement(), executor.mode_reason());
-    ended = loop.run();
-    remove_beacon(settings->rendezvous, beacon);
-  }
+  // Its fork server is a copy of this process, which has no other threads yet: none that might hold a lock.
+  Executor executor(execution_of(*settings, beacon.name), clock);
+  if (!settings->tools.empty()) executor.recall_tools(PosixFilesystem().read(settings->tools).value_or(""));
+
+  auto channel = make_bound_channel(settings->bind, *own, *allowed);
+  if (!channel) return refuse(channel.error().message);
+  beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
+  // The worker of one build starts for it, and it would wait.
+  if (!settings->exit_with_parent) settings->measured_speed = measure_speed();
+
+  Admission admission(settings->key_folder, client->public_key, *allowed);
+  // Each connection is a descriptor, also one of a stranger until the handshake's
+  // time is up.  Not before the fork server has started: commands keep the usual limit.
+  raise_descriptor_limit();
+  WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission, presence);
+  if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
+    return refuse(written.error().message);
+  spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
+               beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
+               executor.missing_confinement(), executor.mode_reason());
+  const int ended = loop.run();
+  remove_beacon(settings->rendezvous, beacon);
   return ended;
 }
