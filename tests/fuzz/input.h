@@ -1,7 +1,6 @@
 // What a fuzz target is given: bytes, and a way to make values of them.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -52,9 +51,9 @@ class Input {
   std::string text() { return std::string(piece()); }
   // Of the bytes themselves.
   std::string_view piece() {
-    const std::size_t size = std::min<std::size_t>(byte(), rest_.size());
-    const auto out = rest_.substr(0, size);
-    rest_.remove_prefix(size);
+    const std::size_t wanted = byte();  // before what is left is looked at
+    const auto out = rest_.substr(0, wanted);
+    rest_.remove_prefix(out.size());
     return out;
   }
   std::string_view rest() const { return rest_; }
