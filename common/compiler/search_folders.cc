@@ -84,6 +84,13 @@ std::string language_of(const Action& action) {
 
 }  // namespace
 
+std::vector<std::string> own_include_folders(const Action& action) {
+  auto own = read_options(action);
+  auto out = std::move(own.quote);
+  out.insert(out.end(), own.first.begin(), own.first.end());
+  return out;
+}
+
 std::vector<std::string> parse_search_list(const std::string& stderr_of_driver) {
   std::vector<std::string> out;
   bool inside = false;

@@ -209,9 +209,9 @@ void Farm::predict_tail(scheduling::ActionSubmitted& event, const Entry& entry, 
   event.tail_is_guess = true;
 }
 
-void Farm::predict(scheduling::ActionSubmitted& event, Entry& entry, const records::Identity& identity) const {
+void Farm::predict(scheduling::ActionSubmitted& event, Entry& entry, const records::Identity& identity) {
   const auto remembered = parts_.records.predicted_seconds(identity);
-  if (!remembered) entry.guess_seconds = guess_seconds(entry.action);
+  if (!remembered) entry.guess_seconds = guesses_.seconds(entry.action);
   event.predicted_seconds = remembered.value_or(entry.guess_seconds);
   event.is_guess = !remembered;
   event.category = guess_category(entry.action);

@@ -22,6 +22,7 @@
 #include "coordinator/farm/canary.h"
 #include "coordinator/farm/earlier_results.h"
 #include "coordinator/farm/first_answers.h"
+#include "coordinator/farm/guesses.h"
 #include "coordinator/farm/local_steps.h"
 #include "coordinator/farm/products.h"
 #include "coordinator/farm/publication.h"
@@ -134,7 +135,7 @@ class Farm {
   void reject(WorkerId, const std::string& reason);  // what it made is not what would be made here
   void handle_need(WorkerId, const protocol::NeedInput&);
   void end_publications();
-  void predict(scheduling::ActionSubmitted&, Entry&, const records::Identity&) const;  // from history, else from its size
+  void predict(scheduling::ActionSubmitted&, Entry&, const records::Identity&);  // from history, else from its text
   void predict_tail(scheduling::ActionSubmitted&, const Entry&, const front_door::SubmitRequest&,
                     const records::Identity&) const;
   bool is_built(ActionId id) const { return id.value < built_.size() && built_[id.value]; }
@@ -167,6 +168,7 @@ class Farm {
   std::function<void(const std::string&)> warn_;
   std::function<void(const reporting::LoggedAttempt&)> on_published_;
   ActionIntake intake_;
+  Guesses guesses_;
   scheduling::Scheduler scheduler_;
   Publications publications_;
   std::map<ActionId, Entry> entries_;  // until they are answered

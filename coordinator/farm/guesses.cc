@@ -2,20 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/search_folders.h"
 
 namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMostFiles = 16;
-constexpr std::uintmax_t kMostRead = 16 << 10;   // of each: includes come first
-constexpr std::uintmax_t kLargeFile = 64 << 10;  // what such a one includes from beside it adds little
 
 double size_of(const fs::path& file) {
   std::error_code absent;
@@ -23,42 +18,30 @@ double size_of(const fs::path& file) {
   return absent ? 0 : static_cast<double>(size);
 }
 
-std::string beginning_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text(kMostRead, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
+// The system's headers say little of how one source differs from another.
+std::vector<std::string> project_folders(const Action& action) {
+  auto out = own_include_folders(action);
+  std::erase_if(out, [](const std::string& folder) { return folder.starts_with("/usr/"); });
+  return out;
 }
 
-// Bytes of what `source` includes by quoted names beside it, directly or not.
-double included_bytes(const std::string& source) {
-  std::vector<fs::path> files{fs::path(source).lexically_normal()};
-  double bytes = 0;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const double size = size_of(files[i]);
-    if (i > 0) bytes += size;
-    if (size == 0 || size > static_cast<double>(kLargeFile)) continue;
-    for (const auto& line : freshness::read_include_lines(beginning_of(files[i])).lines) {
-      if (!line.is_quoted || line.is_question || files.size() > kMostFiles) continue;
-      const fs::path included = (files[i].parent_path() / line.name).lexically_normal();
-      if (std::find(files.begin(), files.end(), included) == files.end()) files.push_back(included);
-    }
-  }
-  return bytes;
-}
+// Measured on desktop cores, rounded: only the order of guesses matters.
+constexpr double kSeconds = 0.05, kCompilePerName = 120e-6, kCompilePerMiB = 8, kCythonizePerMiB = 20, kLinkPerMiB = 0.2;
 
 }  // namespace
 
-double guess_seconds(const Action& action) {
-  // Seconds per MiB of source on a desktop core, rounded: only their order matters.
-  constexpr double kCompile = 8, kCythonize = 20, kLink = 0.2;
+double guess_from_sizes(const Action& action) {
   double bytes = 0;
   for (const auto& input : action.inputs) bytes += size_of(input);
-  const bool is_compile = action.kind == ActionKind::kCompile;
-  if (is_compile && !action.inputs.empty()) bytes += included_bytes(action.inputs.back());
-  const double rate = is_compile ? kCompile : action.kind == ActionKind::kCythonize ? kCythonize : kLink;
-  return 0.05 + rate * bytes / (1 << 20);
+  const double rate = action.kind == ActionKind::kCompile     ? kCompilePerMiB
+                      : action.kind == ActionKind::kCythonize ? kCythonizePerMiB
+                                                              : kLinkPerMiB;
+  return kSeconds + rate * bytes / (1 << 20);
+}
+
+double Guesses::seconds(const Action& action) {
+  if (action.kind != ActionKind::kCompile || action.inputs.empty()) return guess_from_sizes(action);
+  return kSeconds + kCompilePerName * text_.names_in(action.inputs.back(), project_folders(action));
 }
 
 // Cython's output takes about twice as long to compile as to make.

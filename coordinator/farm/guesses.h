@@ -5,13 +5,23 @@
 #include <cstdint>
 
 #include "common/model/action.h"
+#include "coordinator/farm/compiled_text.h"
 
 namespace extfarm {
 
-// Seconds.  A compile counts what its source includes from beside it, too: a
-// source of two lines may be another with a macro set.  A file that is not there
-// counts nothing.  Looks at no more than the first 16 KiB of 16 files.
-double guess_seconds(const Action&);
+class Guesses {
+ public:
+  // Seconds.  A compile counts what its source includes from beside it, too (a
+  // source of two lines may be another with a macro set), and what macros stand
+  // for.  A file that is not there counts nothing.
+  double seconds(const Action&);
+
+ private:
+  CompiledText text_;
+};
+
+// The same from the sizes of its inputs alone, which costs a look at each.
+double guess_from_sizes(const Action&);
 // Of what its outputs will need, when nothing is remembered: a transpile is
 // followed by a compile of what it makes.
 double guess_tail_seconds(const Action&, double own_seconds);

@@ -243,7 +243,7 @@ void StepGraph::predict(const records::Records& records) {
     Action sized;
     sized.kind = step.kind;
     sized.inputs = step.inputs;
-    seconds[*at] = known ? *known : guess_seconds(sized);
+    seconds[*at] = known ? *known : guess_from_sizes(sized);
     for (const auto later : step.behind)
       step.tail_seconds = std::max(step.tail_seconds, seconds[later] + steps_[later].tail_seconds);
   }

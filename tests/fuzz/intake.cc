@@ -69,6 +69,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& path : *paths) FARM_CHECK(path.starts_with('/'));
   static_cast<void>(ActionIntake::identity_of(action));
   static_cast<void>(guess_category(action));
-  FARM_CHECK(guess_seconds(action) > 0);
+  FARM_CHECK(Guesses().seconds(action) > 0);
   return 0;
 }

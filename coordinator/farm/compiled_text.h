@@ -1,0 +1,39 @@
+// How much a compile has to get through: the names in its source, in what that
+// includes from beside it, and in what macros stand for.  Tables of numbers,
+// however long, are soon read.  Roughly: no condition is evaluated, only
+// quoted headers are looked for, a macro's arguments count once.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/farm/source_parts.h"
+
+namespace extfarm {
+
+class CompiledText {
+ public:
+  // None of a file that is not there.  `folders` are searched for headers after the folder of the file that
+  // includes them; of what is found there only the macros count.  Looks at no more than 40 headers of a source and
+  // the first MiB of each file, and remembers what headers say.
+  double names_in(const std::string& source, const std::vector<std::string>& folders);
+
+ private:
+  struct File {
+    double size_bytes = 0, names = 0;
+    std::vector<std::string> included;  // quoted
+    SourceParts parts;                  // of what is a header by its file's name, without code
+  };
+  struct Included {
+    const File* file = nullptr;
+    bool is_beside = false;
+  };
+  static File read(const std::string& path);
+  const File& header(const std::string& path);
+  std::vector<Included> included_by(const std::string& source, const File&, const std::vector<std::string>& folders);
+
+  std::map<std::string, File> headers_;
+};
+
+}  // namespace extfarm
