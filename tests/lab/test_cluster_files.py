@@ -81,6 +81,7 @@ class ClusterFiles(OneMachine):
         self.assertEqual(set(re.findall(r"\$\((\w+)\)", " ".join(container["args"]))), {v["name"] for v in container["env"]})
         self.assertRegex(self.starts_and_drains("kubernetes", container["args"]), r"tcp://127\.0\.0\.1:\d+ .*  kubernetes\n")
 
+    @unittest.skipIf("EXTFARM_SANITIZER" in os.environ, "what a sanitized worker is linked with nobody installs")
     def test_the_container_has_what_the_worker_needs(self):
         packages = set(re.search(r"--no-install-recommends \\\n(.*?)&&", text_of("Containerfile"), re.DOTALL)[1].replace("\\", "").split())
         copied = re.search(r"^COPY (\S+) (\S+)$", text_of("Containerfile"), re.MULTILINE)
@@ -90,8 +91,7 @@ class ClusterFiles(OneMachine):
         for library in re.findall(r"NEEDED +(\S+)", linked):
             found = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True, check=False).stdout
             owners = {line.split(":")[0] for line in found.splitlines()}
-            self.assertTrue(owners & (packages | {"libc6", "libstdc++6", "libgcc-s1"}) or re.match("lib[atu]*san", library),
-                            f"{library} is of {owners}")
+            self.assertTrue(owners & (packages | {"libc6", "libstdc++6", "libgcc-s1"}), f"{library} is of {owners}")
 
     def test_htcondor(self):
         commands, last = condor()
