@@ -1,4 +1,4 @@
-// How long an action takes that has never run: from sizes alone.  Only the order
+// How long an action takes that has never run: from its source alone.  Only the order
 // of guesses matters; the scheduler corrects the rest as actions end.
 #pragma once
 

@@ -31,7 +31,7 @@ struct LoggedAttempt {
   Duration cpu_time{0};
   std::uint64_t bytes_returned = 0;
   std::uint64_t peak_memory_bytes = 0;
-  double guess_seconds = 0;          // from its size; 0: its duration was remembered
+  double guess_seconds = 0;          // from its source; 0: its duration was remembered
   std::string_view outcome;          // OutcomeClass name, or "stopped"
   std::string_view reason;           // why the action had to run
   bool counted = true;               // false: a retried or rejected attempt

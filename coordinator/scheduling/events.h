@@ -22,7 +22,7 @@ struct ActionSubmitted {
   std::vector<ActionId> after;    // actions whose outputs it reads; may be already finished
   double predicted_seconds = 1;   // of this action alone, on a host of speed 1
   double tail_seconds = 0;        // remembered chain behind it that has not been submitted yet
-  bool is_guess = false;          // predicted from its size: corrected by what others of its category take
+  bool is_guess = false;          // predicted from its source: corrected by what others of its category take
   std::uint16_t category = 0;     // guesses of one category err alike
   std::uint64_t peak_memory_bytes = 0;  // remembered; 0: unknown
   std::vector<WorkerId> not_on = {};    // workers that shall not run it

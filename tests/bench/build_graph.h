@@ -10,7 +10,7 @@ namespace extfarm::bench {
 
 struct Step {
   double seconds = 0;        // as recorded
-  double guess_seconds = 0;  // as extfarm guesses from its size, before it has run once
+  double guess_seconds = 0;  // as extfarm guesses from its source, before it has run once
   std::uint32_t category = 0;
   std::uint64_t peak_memory_bytes = 0;
   std::vector<std::uint32_t> after;  // earlier steps, by position
