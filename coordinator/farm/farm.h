@@ -116,7 +116,6 @@ class Farm {
     Timestamp ready, sent, finished;
     Duration memory_wait{0};
     std::int64_t sent_realtime_ns = 0;
-    std::uint32_t lane = 0;
     protocol::Report report;
     bool has_report = false;
   };
@@ -160,7 +159,6 @@ class Farm {
   void finish_canary();
   std::string title_of(const Action&) const;
   const Digest& identity_of(ActionId id) const { return identities_[id.value - 1]; }
-  std::uint32_t free_lane(const KnownWorker&) const;
 
   FarmParts parts_;
   std::string root_;

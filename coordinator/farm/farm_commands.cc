@@ -104,23 +104,11 @@ void Farm::send_action(const scheduling::SendAction& send) {
   attempt.ready = send.ready_since;
   attempt.memory_wait = send.memory_wait;
   attempt.sent_realtime_ns = realtime_ns();
-  attempt.lane = free_lane(*worker);
   attempts_.emplace(send.lease, std::move(attempt));
   entry.leases.push_back(send.lease);
   worker->leases.insert(send.lease);
   parts_.directory.send(send.worker, protocol::StartAction{send.lease, entry.action});
   parts_.log.dispatch_ms.push_back(1000 * seconds(parts_.clock.now() - turn_started_));
-}
-
-std::uint32_t Farm::free_lane(const KnownWorker& worker) const {
-  std::set<std::uint32_t> taken;
-  for (const auto lease : worker.leases) {
-    const auto attempt = attempts_.find(lease);
-    if (attempt != attempts_.end() && !attempt->second.has_report) taken.insert(attempt->second.lane);
-  }
-  std::uint32_t lane = 0;
-  while (taken.contains(lane)) ++lane;
-  return lane;
 }
 
 void Farm::answer(const scheduling::AnswerFrontEnd& command) {
@@ -191,7 +179,6 @@ void Farm::log_attempt(LeaseId, Attempt& attempt, std::string_view outcome, bool
   logged.title = title_of(entry.action);
   logged.worker = parts_.log.keep(worker->name);
   logged.host = parts_.log.keep(worker->host);
-  logged.slot = attempt.lane;
   logged.submitted = entry.submitted;
   logged.ready = attempt.ready;
   logged.memory_wait = attempt.memory_wait;

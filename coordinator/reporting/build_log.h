@@ -24,8 +24,9 @@ struct LoggedAttempt {
   std::string title;        // the main output's path relative to the project, or argv
   std::string_view worker;  // worker id, e.g. "lab01-4711"
   std::string_view host;
-  std::uint32_t slot = 0;  // lane on that worker, from 0; assigned by the shell
   Timestamp submitted, ready, sent, finished, published;  // ready: could have been sent
+  std::uint32_t slot = 0;  // of that worker, from 0; this and `started`, in that slot, by place_in_slots()
+  Timestamp started;
   Duration memory_wait{0};  // between ready and sent, for want of memory
   Duration run_time{0};
   Duration cpu_time{0};
@@ -99,6 +100,11 @@ struct BuildLog {
   double command_cpu_seconds = 0;  // of the build's command with all its children, whatever they did
   std::set<std::string> kept;      // what views of the attempts show
 };
+
+// When its command began: after it was sent it may have waited in the worker's queue.
+Timestamp start_of(const LoggedAttempt&);
+// Before a log is written: no two attempts of a worker are in one slot at a time.
+void place_in_slots(BuildLog&);
 
 // Where the slots' time went, in slot-seconds; the sum is slots × farm wall.
 struct SlotTime {

@@ -51,7 +51,7 @@ json row_of(const LoggedAttempt& attempt, Timestamp start, Names& names) {
           names.place_of(attempt.host),
           attempt.slot,
           since_start(attempt.ready),
-          since_start(attempt.sent),
+          since_start(attempt.started),
           since_start(attempt.finished),
           since_start(attempt.published),
           rounded(seconds(attempt.run_time)),

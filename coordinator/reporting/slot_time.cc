@@ -38,7 +38,7 @@ Changes changes_of(const BuildLog& log) {
     out.add(kSlots, now.since, out.to, static_cast<std::int32_t>(now.slots));
   }
   for (const auto& attempt : log.attempts) {
-    const Timestamp started = std::max(attempt.sent, attempt.finished + -attempt.run_time);
+    const Timestamp started = start_of(attempt);
     const Timestamp ready = std::min(attempt.ready, attempt.sent);
     const Timestamp has_memory = std::min(ready + attempt.memory_wait, attempt.sent);
     out.add(kMemory, ready, has_memory);

@@ -36,8 +36,8 @@ ordered_json attempt_event(const BuildLog& log, const LoggedAttempt& attempt, in
           {"ph", "X"},
           {"pid", process},
           {"tid", thread_of(process, attempt)},
-          {"ts", micros(attempt.sent)},
-          {"dur", kMicrosecondsPerSecond * seconds(attempt.finished - attempt.sent)},
+          {"ts", micros(attempt.started)},
+          {"dur", kMicrosecondsPerSecond * seconds(attempt.finished - attempt.started)},
           {"args",
            {{"action", attempt.action},
             {"group", attempt.group},
@@ -52,6 +52,7 @@ ordered_json attempt_event(const BuildLog& log, const LoggedAttempt& attempt, in
             {"after", attempt.after},
             {"ready_us", micros(attempt.ready)},
             {"submitted_us", micros(attempt.submitted)},
+            {"sent_us", micros(attempt.sent)},
             {"published_us", micros(attempt.published)}}}};
 }
 

@@ -201,6 +201,7 @@ void BuildSession::end() {
 
 void write_reports(reporting::BuildLog& log, BuildTree& tree, Terminal& terminal) {
   log.coordinator_cpu_seconds = cpu_seconds();
+  reporting::place_in_slots(log);
   const auto write = [&](const char* name, const auto& put) {
     const auto written = write_new_file(tree.state + name, [&](std::ostream& out) {
       put(out);

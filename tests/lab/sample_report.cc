@@ -82,7 +82,7 @@ class SampleBuild {
     attempt.slot = slot.lane;
     const double start = std::max(slot.free_at, ready), took = length_(random_);
     attempt.submitted = attempt.ready = Timestamp{from_seconds(ready)};
-    attempt.sent = Timestamp{from_seconds(start)};
+    attempt.sent = attempt.started = Timestamp{from_seconds(start)};
     attempt.finished = Timestamp{from_seconds(start + took)};
     attempt.published = Timestamp{from_seconds(start + took + 0.003)};
     attempt.run_time = attempt.cpu_time = from_seconds(took);

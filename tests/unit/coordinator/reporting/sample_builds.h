@@ -21,7 +21,7 @@ inline LoggedAttempt attempt_of(std::uint64_t action, double start, double run, 
   out.group = "pkg.ext";
   out.worker = "lab01-4711";
   out.host = "lab01";
-  out.submitted = out.ready = out.sent = at(start);
+  out.submitted = out.ready = out.sent = out.started = at(start);
   out.finished = out.published = at(start + run);
   out.run_time = from_seconds(run);
   out.outcome = "succeeded";
