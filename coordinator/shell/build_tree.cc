@@ -56,7 +56,9 @@ Result<std::unique_ptr<BuildTree>> BuildTree::open(const std::string& project_ro
 
 void BuildTree::close() {
   memory->end_build();
-  if (const auto answers = probe.take_answers(); !answers.empty())
+  // The user's folder is made with the keys, when a worker is first needed.
+  const bool has_user_folder = filesystem.stat(fs::path(tools).parent_path().string()).has_value();
+  if (const auto answers = probe.take_answers(); !answers.empty() && has_user_folder)
     (void)filesystem.write_atomically(tools, answers, 0644);  // else the next build asks once more
   if (const auto answers = memory->take_search_folders(); !answers.empty())
     (void)filesystem.write_atomically(state + "/search-folders", answers, 0644);

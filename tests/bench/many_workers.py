@@ -20,7 +20,7 @@ import time
 import compile_graph
 from growth import make_compiler
 from measuring import end_daemons_on_term, run
-from workers import EXTFARM, Workers, last_build, learn_compiler, let_project_know
+from workers import EXTFARM, Workers, last_build, learn_compiler
 
 AWAIT_WORKERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "await_workers.py")
 IDLE_SECONDS, JOINED_WITHIN_SECONDS = 10, 120
@@ -132,7 +132,6 @@ def main():
         os.makedirs(project)
         compile_graph.write(project, options.actions, HEADERS_EACH, HEADERS, tools + "/gcc")
         known = learn_compiler(folder, tools + "/gcc")
-        let_project_know(project, known)
         began = time.monotonic()
         with Workers(folder, options.workers, options.slots, (tools, "/usr"), scratch=os.path.join(folder, "scratch"),
                      log=os.path.join(folder, "workers.log"), own_keys=True, tools=known) as workers:

@@ -23,7 +23,7 @@ import other_farms
 import sage_like
 from measuring import end_daemons_on_term, run
 from sleeping_project import SleepingProject, best_possible, make_compiler
-from workers import EXTFARM, PROGRAMS, Workers, last_build, learn_compiler, let_project_know
+from workers import EXTFARM, PROGRAMS, Workers, last_build, learn_compiler
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOST_SLOTS = {8: 4, 64: 8}  # of each host, by slots of the farm
@@ -74,10 +74,9 @@ def by_ninja(ground):
 
 
 def _workers(ground, name):
-    tools = learn_compiler(ground.folder, ground.project.gcc)
-    let_project_know(ground.project.folder, tools)
-    return Workers(ground.farm_folder(name), ground.hosts, ground.host_slots, (ground.project.tools, "/usr"),
-                   scratch=os.path.join(ground.folder, name, "scratch"), tools=tools, nice=0)
+    folder = ground.farm_folder(name)
+    return Workers(folder, ground.hosts, ground.host_slots, (ground.project.tools, "/usr"), scratch=os.path.join(folder, "scratch"),
+                   tools=learn_compiler(folder, ground.project.gcc), nice=0)
 
 
 def by_extfarm(ground):

@@ -7,6 +7,7 @@ no process behind.
 import json
 import os
 import shutil
+import socket
 import signal
 import subprocess
 import time
@@ -26,7 +27,7 @@ class Workers:
         self._nice = nice
         self._log, self._tools, self._keys = log, tools, os.path.join(folder, "keys") if own_keys else None
         self.rendezvous, self._scratch = os.path.join(folder, "workers"), scratch
-        self.variables = {"HOME": os.path.join(folder, "home"), "EXTFARM_RENDEZVOUS": self.rendezvous}
+        self.variables = {"HOME": home_in(folder), "EXTFARM_RENDEZVOUS": self.rendezvous}
         self._count, self._slots, self._trusted, self._started = count, slots, trusted, []
 
     def __enter__(self):
@@ -87,22 +88,23 @@ def last_build(folder, on_workers=None):
     return told
 
 
+def home_in(folder):
+    """Of the user whose workers have this folder."""
+    return os.path.join(folder, "home")
+
+
 def learn_compiler(folder, compiler):
-    """The file of what extfarm learns of a compiler: a second of processor time.
+    """The file of what extfarm learns of a compiler: a second of processor time.  The user's builds know it from then on.
 
     In a lab each host looks at its own; here all workers would at once look at one, for each build.
     """
     project = os.path.join(folder, "compiler-learned")
     os.makedirs(project)
+    os.makedirs(home_in(folder), exist_ok=True)
     with open(os.path.join(project, "a.c"), "w", encoding="ascii") as out:
         out.write("int a;\n")
     with open(os.path.join(project, "manifest.json"), "w", encoding="ascii") as out:
         json.dump({"schema": 1, "actions": [{"argv": [compiler, "-c", "a.c", "-o", "a.o"], "inputs": ["a.c"], "outputs": ["a.o"]}]}, out)
     subprocess.run([EXTFARM, "build", "--manifest", "manifest.json", "--local", "1", "--no-store", "-q"], cwd=project, check=True,
-                   env={**os.environ, "HOME": folder, "EXTFARM_RENDEZVOUS": os.path.join(folder, "none")})
-    return os.path.join(project, ".extfarm", "tools")
-
-
-def let_project_know(project, tools):
-    os.makedirs(os.path.join(project, ".extfarm"), exist_ok=True)
-    shutil.copy(tools, os.path.join(project, ".extfarm"))
+                   env={**os.environ, "HOME": home_in(folder), "EXTFARM_RENDEZVOUS": os.path.join(folder, "none")})
+    return os.path.join(home_in(folder), ".extfarm", "tools." + socket.gethostname())

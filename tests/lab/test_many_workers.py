@@ -15,7 +15,7 @@ sys.path.insert(0, BENCH)
 import compile_graph  # noqa: E402
 from growth import make_compiler  # noqa: E402
 from many_workers import check_objects  # noqa: E402
-from workers import EXTFARM, Workers, last_build, learn_compiler, let_project_know  # noqa: E402
+from workers import EXTFARM, Workers, last_build, learn_compiler  # noqa: E402
 
 AWAIT = os.path.join(BENCH, "await_workers.py")
 WORKERS, ACTIONS, FEW = 24, 120, 64
@@ -29,7 +29,6 @@ class ManyWorkers(unittest.TestCase):
         os.makedirs(self.project)
         compile_graph.write(self.project, ACTIONS, 3, 10, tools + "/gcc")
         known = learn_compiler(folder.name, tools + "/gcc")
-        let_project_know(self.project, known)
         self.workers = Workers(folder.name, WORKERS, 2, (tools, "/usr"), scratch=os.path.join(folder.name, "scratch"),
                                own_keys=True, tools=known)
         self.workers.__enter__()
