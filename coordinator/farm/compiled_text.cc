@@ -20,6 +20,7 @@ constexpr std::size_t kMostRead = 1 << 20;  // of each file
 constexpr double kLargeSource = 64 << 10;   // what such a one includes from beside it adds little
 constexpr double kMostOfOneUse = 1 << 20;   // macros of macros can stand for anything
 constexpr int kDeepestUse = 100;
+constexpr std::size_t kMostKept = 64 << 20;
 
 std::string beginning_of(const std::string& path) {
   std::error_code absent;
@@ -87,6 +88,8 @@ const CompiledText::File& CompiledText::header(const std::string& path) {
   if (is_new) {
     it->second = read(path);
     if (fs::path(path).extension().string().starts_with(".h")) it->second.parts.code = {};
+    kept_bytes_ += it->second.parts.code.size();
+    for (const Macro& macro : it->second.parts.macros) kept_bytes_ += sizeof macro + macro.name.size() + macro.body.size();
   }
   return it->second;
 }
@@ -122,6 +125,7 @@ std::vector<CompiledText::Included> CompiledText::included_by(const std::string&
 }
 
 double CompiledText::names_in(const std::string& source, const std::vector<std::string>& folders) {
+  if (kept_bytes_ > kMostKept) headers_.clear(), kept_bytes_ = 0;
   const File own = read(source);
   const auto included = included_by(source, own, folders);
   Expansion expansion;

@@ -4,6 +4,7 @@
 // quoted headers are looked for, a macro's arguments count once.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ class CompiledText {
  public:
   // None of a file that is not there.  `folders` are searched for headers after the folder of the file that
   // includes them; of what is found there only the macros count.  Looks at no more than 40 headers of a source and
-  // the first MiB of each file, and remembers what headers say.
+  // the first MiB of each file, and remembers what headers say, up to some 64 MiB.
   double names_in(const std::string& source, const std::vector<std::string>& folders);
 
  private:
@@ -34,6 +35,7 @@ class CompiledText {
   std::vector<Included> included_by(const std::string& source, const File&, const std::vector<std::string>& folders);
 
   std::map<std::string, File> headers_;
+  std::size_t kept_bytes_ = 0;  // of their macros and code, about
 };
 
 }  // namespace extfarm
