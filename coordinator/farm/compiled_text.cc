@@ -6,7 +6,6 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 
 #include "coordinator/freshness/include_lines.h"
 
@@ -94,49 +93,62 @@ const CompiledText::File& CompiledText::header(const std::string& path) {
   return it->second;
 }
 
-// Directly or not, each once.
-std::vector<CompiledText::Included> CompiledText::included_by(const std::string& source, const File& own,
-                                                              const std::vector<std::string>& folders) {
-  struct Place {
-    fs::path folder;
-    Included what;
-  };
-  std::vector<Place> places = {{fs::path(source).parent_path(), {&own, true}}};
-  std::set<std::string> seen = {fs::path(source).lexically_normal().string()};
-  const auto look_for = [&](const std::string& name, const Place& from) {
-    for (std::size_t k = 0; k <= folders.size(); ++k) {
-      const fs::path path = ((k == 0 ? from.folder : fs::path(folders[k - 1])) / name).lexically_normal();
-      std::error_code absent;
-      if (!fs::is_regular_file(path, absent)) continue;
-      if (seen.insert(path.string()).second)
-        places.push_back({path.parent_path(), {&header(path.string()), from.what.is_beside && k == 0}});
-      return;
-    }
-  };
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const Place from = places[i];
-    for (const auto& name : from.what.file->included) {
-      if (places.size() <= kMostHeaders) look_for(name, from);
-    }
+const CompiledText::Included& CompiledText::find(const std::string& folder, const std::string& name) {
+  const auto [it, is_new] = found_.try_emplace({folder, name});
+  Included& out = it->second;
+  for (std::size_t k = 0; is_new && out.file == nullptr && k <= folders_.size(); ++k) {
+    const fs::path path = (fs::path(k == 0 ? folder : folders_[k - 1]) / name).lexically_normal();
+    std::error_code absent;
+    if (fs::is_regular_file(path, absent)) out = {&header(path.string()), k == 0, path.string()};
   }
-  std::vector<Included> out;
-  for (std::size_t i = 1; i < places.size(); ++i) out.push_back(places[i].what);
   return out;
 }
 
+// Directly or not, each once.
+std::vector<CompiledText::Included> CompiledText::included_by(const std::string& source, const File& own) {
+  const std::string place = fs::path(source).lexically_normal().string();
+  std::vector<Included> out = {{&own, true, place}};
+  std::set<std::string_view> seen = {place};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Included from = out[i];
+    const std::string folder = fs::path(from.path).parent_path().string();
+    for (const auto& name : from.file->included) {
+      if (out.size() > kMostHeaders) break;
+      const Included& found = find(folder, name);
+      if (found.file == nullptr || !seen.insert(found.path).second) continue;
+      out.push_back(found);
+      out.back().is_beside &= from.is_beside;
+    }
+  }
+  out.erase(out.begin());
+  return out;
+}
+
+void CompiledText::forget_if_much() {
+  if (kept_bytes_ <= kMostKept) return;
+  found_.clear();
+  headers_.clear();
+  kept_bytes_ = 0;
+}
+
 double CompiledText::names_in(const std::string& source, const std::vector<std::string>& folders) {
-  if (kept_bytes_ > kMostKept) headers_.clear(), kept_bytes_ = 0;
+  forget_if_much();
+  if (folders != folders_) {
+    found_.clear();
+    folders_ = folders;
+  }
   const File own = read(source);
-  const auto included = included_by(source, own, folders);
+  const auto included = included_by(source, own);
   Expansion expansion;
   for (const Macro& macro : own.parts.macros) expansion.define(macro);
-  for (const auto& [file, is_beside] : included) {
-    for (const Macro& macro : file->parts.macros) expansion.define(macro);
+  for (const Included& header : included) {
+    for (const Macro& macro : header.file->parts.macros) expansion.define(macro);
   }
   const double of_what_is_read = std::max(1.0, own.size_bytes / kMostRead);
   double names = (own.names + expansion.names_behind(own.parts.code)) * of_what_is_read;
-  for (const auto& [file, is_beside] : included) {
-    if (is_beside && own.size_bytes <= kLargeSource) names += file->names + expansion.names_behind(file->parts.code);
+  for (const Included& header : included) {
+    if (header.is_beside && own.size_bytes <= kLargeSource)
+      names += header.file->names + expansion.names_behind(header.file->parts.code);
   }
   return names;
 }

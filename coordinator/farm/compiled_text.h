@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/farm/source_parts.h"
@@ -27,13 +28,18 @@ class CompiledText {
     SourceParts parts;                  // of what is a header by its file's name, without code
   };
   struct Included {
-    const File* file = nullptr;
-    bool is_beside = false;
+    const File* file = nullptr;  // none: it is nowhere
+    bool is_beside = false;      // in the folder of the file that includes it
+    std::string path;
   };
   static File read(const std::string& path);
   const File& header(const std::string& path);
-  std::vector<Included> included_by(const std::string& source, const File&, const std::vector<std::string>& folders);
+  const Included& find(const std::string& folder, const std::string& name);
+  std::vector<Included> included_by(const std::string& source, const File&);
+  void forget_if_much();
 
+  std::vector<std::string> folders_;  // that found_ holds for
+  std::map<std::pair<std::string, std::string>, Included> found_;  // by folder and name
   std::map<std::string, File> headers_;
   std::size_t kept_bytes_ = 0;  // of their macros and code, about
 };
