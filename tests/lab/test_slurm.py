@@ -107,7 +107,7 @@ class Slurm(unittest.TestCase):
     def assert_nothing_is_left(self):
         self.assertEqual(self.slurm.jobs(), [])
         left = [path for path in glob.glob(self.lab.path("home", ".extfarm", "**"), recursive=True) if not path.endswith(
-            (".key", "authorized_keys", "/jobs", "/jobs/ninja"))]  # the last two are `--jobs auto`'s
+            (".key", "authorized_keys", "/tools.head", "/jobs", "/jobs/ninja"))]  # the last two are `--jobs auto`'s
         self.assertEqual(sorted(os.path.basename(path.rstrip("/")) for path in left), [".extfarm", "workers"])
         for node in NODES:
             self.assertNotIn("extfarm-worker", [name for _, name in descendants(self.lab[node].pid)])
