@@ -359,6 +359,11 @@ std::optional<int> ProcessRunner::pid(ProcessId id) const {
   return it->second.pid;
 }
 
+bool ProcessRunner::has_launched(ProcessId id) const {
+  const auto it = impl_->children.find(id);
+  return it == impl_->children.end() || it->second.status < 0;
+}
+
 Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration timeout, const Spawn& spawn) {
   const auto id = start(request, spawn);
   if (!id) return tl::unexpected(id.error());

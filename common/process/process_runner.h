@@ -71,6 +71,8 @@ class ProcessRunner {
   std::size_t running_count() const;
   // OS pid of a running process.
   std::optional<int> pid(ProcessId) const;
+  // Whether its command runs, or has failed to: false only of one whose launch is not waited for.
+  bool has_launched(ProcessId) const;
   // Starts, waits, returns: for short probes only.  `timeout` kills it.
   Result<ProcessExit> run(const ProcessRequest&, Duration timeout, const Spawn& spawn = {});
 

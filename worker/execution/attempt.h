@@ -32,6 +32,7 @@ struct Attempt {
   std::optional<PrivateView> view, listing_view;
   PreparedCommand command;
   std::optional<ProcessId> process;
+  bool gives_way = false;  // its process does, see make_idle()
   ProcessExit exit;
   std::vector<CollectedOutput> outputs;
   std::set<std::string> supplied;  // pinned inputs whose bytes came in messages

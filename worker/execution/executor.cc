@@ -57,6 +57,7 @@ struct Executor::Impl {
   std::uint64_t recent_kernel_kills();
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
+  void let_give_way();
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
   void conclude(const AttemptKey&, Attempt&);
   void finish(const AttemptKey&, Attempt&, Outcome);
@@ -283,10 +284,19 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   }
   const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
-  if (settings.idle_priority) make_idle(*runner.pid(*started));
   if (settings.time_limit) attempt.stopped_at = clock.now() + *settings.time_limit;
   attempt.process = *started;
+  attempt.gives_way = false;
   processes[*started] = key;
+}
+
+// Not before its command runs: to set up a view is soon over, and keeps the next one waiting.
+void Executor::Impl::let_give_way() {
+  for (auto& [key, attempt] : attempts) {
+    if (attempt.gives_way || !attempt.process || !runner.has_launched(*attempt.process)) continue;
+    if (const auto pid = runner.pid(*attempt.process)) make_idle(*pid);
+    attempt.gives_way = true;
+  }
 }
 
 void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, ProcessExit exit) {
@@ -390,6 +400,7 @@ std::vector<AttemptEvent> Executor::take_events() {
     i.processes.erase(process);
     i.end_process(key, i.attempts.at(key), std::move(exit));
   }
+  if (i.settings.idle_priority) i.let_give_way();
   return std::exchange(i.events, {});
 }
 
