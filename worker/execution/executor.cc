@@ -54,7 +54,6 @@ struct Executor::Impl {
   Result<Toolchain> ask(const ToolchainSpec&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void ask_for_input(const AttemptKey&, const std::string& path, Attempt::Arriving&);
-  std::uint64_t recent_kernel_kills();
   void launch(const AttemptKey&, Attempt&);
   void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
   void let_give_way();
@@ -80,8 +79,7 @@ struct Executor::Impl {
   std::vector<AttemptEvent> events;
   std::vector<char> read_back;  // what read_output() read last; kept, for fresh memory costs more than the reading
   std::uint64_t next_folder = 1;
-  std::uint64_t kills = 0;
-  std::optional<Timestamp> kills_looked_at;
+  RecentKernelKills kernel_kills_before;
 };
 
 Executor::Executor(ExecutorSettings settings, const Clock& clock)
@@ -250,18 +248,9 @@ void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
     attempt.redirected = std::move(*redirected);
   }
   look_at_inputs(attempt, digests);
-  attempt.kernel_kills = recent_kernel_kills();
+  attempt.kernel_kills = kernel_kills_before.count(filesystem, clock.now());
   run(key, attempt, attempt.command.argv);
   if (attempt.state != State::kFinished) attempt.state = State::kRunning;
-}
-
-// Looked at once a second, for the kernel takes 50 µs to say it.
-std::uint64_t Executor::Impl::recent_kernel_kills() {
-  if (!kills_looked_at || clock.now() - *kills_looked_at >= std::chrono::seconds(1)) {
-    kills = kernel_kills(filesystem);
-    kills_looked_at = clock.now();
-  }
-  return kills;
 }
 
 void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vector<std::string>& argv) {

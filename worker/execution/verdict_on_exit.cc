@@ -67,4 +67,12 @@ std::uint64_t kernel_kills(const Filesystem& filesystem) {
   return out;
 }
 
+std::uint64_t RecentKernelKills::count(const Filesystem& filesystem, Timestamp now) {
+  if (!looked_at_ || now - *looked_at_ >= std::chrono::seconds(1)) {
+    count_ = kernel_kills(filesystem);
+    looked_at_ = now;
+  }
+  return count_;
+}
+
 }  // namespace extfarm
