@@ -103,8 +103,10 @@ class CompilersOnTwoHosts(unittest.TestCase):
         code = build.wait(100)
         self.assertEqual(problems_of(self.folder, code, expected, UNITS + 1), [], build.output())
         told = last_build(self.folder)["actions"]
-        if repeated or "EXTFARM_SANITIZER" not in os.environ:  # with one, a compile may seem overdue
-            self.assertEqual(told["retried"] + told["backups"] > 0, repeated, build.output())
+        if repeated:
+            self.assertGreater(told["retried"] + told["backups"], 0, build.output())
+        else:  # on a busy machine an attempt may be overdue, and have a backup
+            self.assertEqual(told["retried"], 0, build.output())
         self.check_that_nothing_is_left()
 
     def check_that_nothing_is_left(self):
