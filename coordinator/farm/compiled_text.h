@@ -18,7 +18,7 @@ class CompiledText {
  public:
   // None of a file that is not there.  `folders` are searched for headers after the folder of the file that
   // includes them; of what is found there only the macros count.  Looks at no more than 40 headers of a source and
-  // the first MiB of each file, and remembers what headers say, up to some 64 MiB.
+  // the first 256 KiB of each file, and remembers what headers say, up to some 64 MiB.
   double names_in(const std::string& source, const std::vector<std::string>& folders);
 
  private:

@@ -70,6 +70,10 @@ class Pending:
         self._answer, self._loss = answer, loss
         self._arrived.set()
 
+    def is_made(self):
+        """Whether it has been answered that its outputs are in place."""
+        return self._answer is not None and self._answer.result in ("built", "fresh")
+
     def wait(self):
         """Blocks until answered.  Raises CoordinatorGone when the connection ended first."""
         self._arrived.wait()

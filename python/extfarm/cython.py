@@ -56,6 +56,10 @@ class Transpile:
         stem = os.path.basename(os.path.splitext(self.c_file)[0])
         return (stem + ".h", stem + "_api.h")
 
+    def is_made(self):
+        """Whether its files are known to be in place."""
+        return self._pending is not None and self._pending.is_made()
+
     def collect(self):
         """Waits until the .c file is in place.  Raises what cythonize_one would."""
         with self._collecting:
@@ -285,12 +289,13 @@ def await_sources(paths):
     """Waits for the transpiles that make any of `paths`, and those whose headers these include."""
     for path in paths:
         _collect(os.path.abspath(path))
-    if not _registry:
-        return
+    unmade = [transpile for transpile in _waiting() if not transpile.is_made()]
+    if not unmade:
+        return  # To read Cython's output takes longer than all else before its compile is asked for.
     included = set()
     for path in paths:
         included.update(_includes(path))
-    for transpile in _waiting():
+    for transpile in unmade:
         if included.intersection(transpile.headers()):
             transpile.collect()
 
