@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string_view>
 #include <unordered_map>
 
+#include "common/system/filesystem.h"
 #include "coordinator/freshness/include_lines.h"
 
 namespace extfarm {
@@ -21,17 +21,6 @@ constexpr double kLargeSource = 64 << 10;   // what such a one includes from bes
 constexpr double kMostOfOneUse = 1 << 20;   // macros of macros can stand for anything
 constexpr int kDeepestUse = 100;
 constexpr std::size_t kMostKept = 64 << 20;
-
-std::string beginning_of(const std::string& path) {
-  std::error_code absent;
-  if (!fs::is_regular_file(path, absent)) return {};
-  std::ifstream in(path, std::ios::binary);
-  const auto size = fs::file_size(path, absent);
-  std::string text(absent ? 0 : std::min<std::uintmax_t>(kMostRead, size), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
-}
 
 double count_names(std::string_view text) {
   double out = 0;
@@ -71,10 +60,11 @@ class Expansion {
 
 CompiledText::File CompiledText::read(const std::string& path) {
   File out;
-  const std::string text = beginning_of(path);
-  std::error_code absent;
-  out.size_bytes = static_cast<double>(text.size());
-  if (const auto size = fs::file_size(path, absent); text.size() == kMostRead && !absent) out.size_bytes = static_cast<double>(size);
+  const auto stamp = PosixFilesystem().stat(path);
+  if (!stamp || !stamp->is_regular) return out;
+  std::string text(std::min<std::size_t>(kMostRead, stamp->size_bytes), '\0');
+  if (!read_part(path, 0, text)) return out;
+  out.size_bytes = static_cast<double>(stamp->size_bytes);
   for (auto& line : freshness::read_include_lines(text).lines) {
     if (line.is_quoted && !line.is_question) out.included.push_back(std::move(line.name));
   }
