@@ -8,7 +8,7 @@ import signal
 import time
 
 from farm import contents, program
-from hosts import descendants
+from hosts import descendants, words_of
 from one_machine import OneMachine
 
 LAUNCHER = program("extfarm-cc")
@@ -18,14 +18,6 @@ case " $* " in *[!a-z]s[0-9]*.c" "*) sleep MARK 2>/dev/null ;; esac
 exec /usr/bin/gcc "$@"
 """
 LOCAL_SLOTS = 2
-
-
-def words_of(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return os.fsdecode(file.read()).split("\0")
-    except OSError:
-        return []
 
 
 def parent_of(pid):

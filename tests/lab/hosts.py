@@ -54,14 +54,14 @@ def _die_with_parent():
 
 
 def wait_until(condition, what, seconds=60):
-    """The first true value of condition(); an error that names `what` otherwise."""
+    """The first true value of condition(); an error that names `what` otherwise, which may be a function that tells it."""
     end = time.monotonic() + seconds * _PATIENCE
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise TimeoutError(f"no {what} within {seconds * _PATIENCE} s")
+    raise TimeoutError(f"no {what() if callable(what) else what} within {seconds * _PATIENCE} s")
 
 
 def _children(pid):
@@ -83,6 +83,15 @@ def descendants(pid):
             continue
         found += descendants(child)
     return found
+
+
+def words_of(pid):
+    """The command line of a process; [] when it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).split("\0")
+    except OSError:
+        return []
 
 
 class Process:

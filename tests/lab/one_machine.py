@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 from farm import BUILD, contents, program
-from hosts import descendants, wait_until
+from hosts import descendants, wait_until, words_of
 
 MODULE = """#include <Python.h>
 static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "NAME", 0, -1, 0};
@@ -39,17 +39,7 @@ def c_project(*names):
 
 def processes_with(word):
     """Every process on this machine that has the word in its command line."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as file:
-                if word.encode() in file.read().split(b"\0"):
-                    found.append(int(entry))
-        except OSError:
-            continue
-    return found
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and word in words_of(entry)]
 
 
 class OneMachine(unittest.TestCase):
@@ -123,7 +113,7 @@ class OneMachine(unittest.TestCase):
         worker = self.start(name, program("extfarm-worker"), "--bind", "tcp://127.0.0.1:*", "--slots", str(slots),
                             "--scratch",
                             self.path(name + ".scratch"), *options, cwd="/", home=home, **variables)
-        wait_until(lambda: "worker.ready" in self.log(name), f"worker: {self.log(name)}")
+        wait_until(lambda: "worker.ready" in self.log(name), lambda: f"worker: {self.log(name)}")
         return worker
 
     def log(self, name):

@@ -70,7 +70,7 @@ class SlurmCluster:
         self.controller = self.head.start("slurmctld", "-D", "-c", "-f", self.config)
         self.daemons = {name: lab[name].start("slurmd", "-D", "-N", name, "-f", self.config) for name in nodes}
         wait_until(lambda: self.run("sinfo", "-h", "-o", "%D", "-t", "idle", "-p", "low").strip() == str(len(nodes)),
-                   f"idle nodes: {self.controller.output()}", 30)
+                   lambda: f"idle nodes: {self.controller.output()}", 30)
 
     def run(self, *command):
         """What a command prints on the head; nothing when it fails."""

@@ -54,7 +54,7 @@ class ClusterFiles(OneMachine):
                  for word in words]
         os.makedirs(os.path.join(place, "extfarm"))
         worker = self.start(name, program("extfarm-worker"), *words, cwd="/")
-        wait_until(lambda: "worker.ready" in self.log(name) or worker.poll() is not None, f"worker: {self.log(name)}")
+        wait_until(lambda: "worker.ready" in self.log(name) or worker.poll() is not None, lambda: f"worker: {self.log(name)}")
         self.assertIsNone(worker.poll(), self.log(name))
         status = self.run_command(program("extfarm"), "status", "--rendezvous", f"{place}/extfarm/workers").stdout
         worker.send_signal(signal.SIGTERM)

@@ -55,7 +55,7 @@ class FaultsOfHosts(OneMachine):
     def start_worker_at(self, name, *options, bind="tcp://127.0.0.1:*", words=(), slots=2):
         worker = self.start(name, *words, program("extfarm-worker"), "--bind", bind, "--slots", str(slots), "--scratch",
                             self.path(name + ".scratch"), "--trust", self.path("tools"), "--trust", "/usr", *options, cwd="/")
-        wait_until(lambda: "worker.ready" in self.log(name), f"worker: {self.log(name)}")
+        wait_until(lambda: "worker.ready" in self.log(name), lambda: f"worker: {self.log(name)}")
         return worker
 
     def start_build(self, *options, words=()):

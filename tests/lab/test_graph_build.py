@@ -217,7 +217,7 @@ class Interrupted(Answer):
                 "outputs": ["obj/slow.o"], "after": ["config"]}
         self.lay_out_graph({**FILES, "slow.c": "int slow;\n"}, [slow, *ACTIONS])
         build = self.start("build", program("extfarm"), "build", "--manifest", "graph.json", "-j", "2")
-        wait_until(lambda: processes_with(seconds), f"slow compile: {self.log('build')}")
+        wait_until(lambda: processes_with(seconds), lambda: f"slow compile: {self.log('build')}")
         wait_until(lambda: self.exists("fast.so"), "all the others")
         return build
 

@@ -24,12 +24,12 @@ class Make(HeldSteps):
         expected = self.expect("make", "-j8", f"CC={self.compiler}")
         self.start_remote("one")
         build = self.start_run("make", f"CC={LAUNCHER} {self.compiler}")
-        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, f"18 compiles at once: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, lambda: f"18 compiles at once: {self.log('build')}", 20)
         # A step for each slot, and the local ones: they wait in the coordinator for a slot.
         self.assertLessEqual(self.launchers(build), 16 + 2 * LOCAL_SLOTS)
 
         two = self.start_remote("two")
-        wait_until(lambda: len(self.asleep()) >= 32 + LOCAL_SLOTS, f"34 compiles at once: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 32 + LOCAL_SLOTS, lambda: f"34 compiles at once: {self.log('build')}", 20)
         self.assertLessEqual(self.launchers(build), 32 + 2 * LOCAL_SLOTS)
 
         two.send_signal(signal.SIGTERM)  # It ends what it runs, and takes no more.
@@ -49,7 +49,7 @@ class Make(HeldSteps):
         self.lay_out({"Makefile": makefile, **sources(count)})
         self.start_remote("one", slots=34)
         build = self.start_run("make", f"CC={LAUNCHER} {self.compiler}")
-        wait_until(lambda: len(self.asleep()) == count, f"all compiles: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) == count, lambda: f"all compiles: {self.log('build')}", 20)
         # All end at once, and only local steps are left to begin.
         most = 0
 
@@ -77,7 +77,7 @@ class Ninja(HeldSteps):
         self.lay_out({"build.ninja": text, **sources(40)})
         self.start_remote("one")
         build = self.start_run("ninja")
-        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, f"18 compiles at once: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, lambda: f"18 compiles at once: {self.log('build')}", 20)
         wait_until(lambda: self.launchers(build) == 16 + 2 * LOCAL_SLOTS, "two more steps that wait", 20)
         self.finish(build)
         self.assertEqual(contents(self.folder, ".o"), expected)
@@ -94,10 +94,10 @@ class Ninja(HeldSteps):
                       "start.py": "import subprocess, sys\nsys.exit(subprocess.run(['ninja']).returncode)\n", **sources(40)})
         self.start_remote("one", slots=8)
         build = self.start_run("/usr/bin/python3", "start.py", PATH=tools + ":" + os.environ["PATH"])
-        wait_until(lambda: len(self.asleep()) >= 8 + LOCAL_SLOTS, f"10 compiles at once: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 8 + LOCAL_SLOTS, lambda: f"10 compiles at once: {self.log('build')}", 20)
         self.assertLessEqual(self.launchers(build), 8 + 2 * LOCAL_SLOTS)
         self.start_remote("two", slots=8)
-        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, f"18 compiles at once: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 16 + LOCAL_SLOTS, lambda: f"18 compiles at once: {self.log('build')}", 20)
         self.assertLessEqual(self.launchers(build), 16 + 2 * LOCAL_SLOTS)
         self.finish(build)
         self.assertEqual(contents(self.folder, ".o"), expected)
@@ -110,7 +110,7 @@ class Ninja(HeldSteps):
                       "farm.ini": f"[binaries]\nc = ['{LAUNCHER}', '{self.compiler}']\n"})
         self.start_remote("one")
         build = self.start_run("sh", "-c", "meson setup --native-file farm.ini b && meson compile -C b")
-        wait_until(lambda: self.launchers(build) >= 16 + LOCAL_SLOTS, f"18 steps at once: {self.log('build')}", 20)
+        wait_until(lambda: self.launchers(build) >= 16 + LOCAL_SLOTS, lambda: f"18 steps at once: {self.log('build')}", 20)
         self.finish(build)
 
     def test_a_number_of_the_callers_own_counts(self):

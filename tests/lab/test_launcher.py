@@ -8,7 +8,7 @@ import time
 import unittest
 
 from farm import contents, last_build, program
-from hosts import wait_until
+from hosts import wait_until, words_of
 from one_machine import OneMachine
 
 LAUNCHER = program("extfarm-cc")
@@ -247,7 +247,7 @@ class Stopped(Launcher):
                       f"\t{LAUNCHER} gcc -c held.c -o held.o\n"})
         os.mkfifo(os.path.join(self.folder, "pipe.h"))
         build = self.start("build", program("extfarm"), "run", "-j", "1", *options, "--", "make")
-        wait_until(self.compiler_waits, f"the compiler: {self.log('build')}")
+        wait_until(self.compiler_waits, lambda: f"the compiler: {self.log('build')}")
         return build
 
     def compiler_waits(self):
@@ -270,9 +270,8 @@ class Stopped(Launcher):
         found = []
         for entry in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-                if words[0].endswith(b"/cc1") and b"held.c" in words and \
+                words = words_of(entry)
+                if words and words[0].endswith("/cc1") and "held.c" in words and \
                         os.readlink(f"/proc/{entry}/cwd").startswith(self.top):
                     found.append(int(entry))
             except OSError:

@@ -18,7 +18,7 @@ class LocalSteps(HeldSteps):
         expected = self.expect("make", "-j8", f"CC={self.compiler}")
         build = self.start_run("make", f"-j{count}", f"CC={LAUNCHER} {self.compiler}", options=())
         wait_until(lambda: len(self.asleep()) == LOCAL_SLOTS and self.launchers(build) == count - LOCAL_SLOTS,
-                   f"steps: {self.log('build')}", 20)
+                   lambda: f"steps: {self.log('build')}", 20)
         most = 0
 
         def count_them():
@@ -57,7 +57,7 @@ class BeneathAnotherMake(HeldSteps):
         def count_all():
             now = self.sleepers().values()
             together.append((len(now), sum("plain step" in words for words in now)))
-        wait_until(lambda: count_all() or together[-1] == (3, 2), f"a compile beside two plain steps: {together[-1:]}", 20)
+        wait_until(lambda: count_all() or together[-1] == (3, 2), lambda: f"a compile beside two plain steps: {together[-1:]}", 20)
         for _ in range(50):  # Time to begin what must not begin.
             count_all()
             time.sleep(0.02)
@@ -83,7 +83,7 @@ class BeneathAnotherMake(HeldSteps):
         self.lay_out_both(24, 2)
         self.start_remote("one")
         outer = self.start("build", "make", "-j3")
-        wait_until(lambda: len(self.asleep()) >= 16, f"16 compiles: {self.log('build')}", 20)
+        wait_until(lambda: len(self.asleep()) >= 16, lambda: f"16 compiles: {self.log('build')}", 20)
         self.finish(outer)
         self.assertEqual(len(contents(self.folder, ".o")), 24)
 

@@ -117,7 +117,7 @@ class Overnight(OneMachine):
                            ("second", f'source = "{self.source("second", c_project("slow"))}"\n'),
                            top=f'[environment]\nCC = "{compiler}"\nLDSHARED = "/usr/bin/gcc -shared"\n')
         night = self.start("night", sys.executable, OVERNIGHT, path)
-        wait_until(lambda: processes_with("30.517"), f"slow compile: {self.log('night')}")
+        wait_until(lambda: processes_with("30.517"), lambda: f"slow compile: {self.log('night')}")
         self.assertEqual(self.night(path), 75, self.said)  # only one at a time
         self.assertIn(f"pid {night.pid}", self.said)
         os.kill(night.pid, signal.SIGTERM)

@@ -11,15 +11,15 @@ import unittest
 import hosts
 import slurm_cluster
 from farm import contents, last_build, program
-from hosts import SHARED, Lab, descendants, wait_until
+from hosts import SHARED, Lab, descendants, wait_until, words_of
 from slurm_cluster import SlurmCluster
 
 NODES = ("w1", "w2", "w3")
 PROJECT = SHARED + "/project"
-# While the file of a host is there a compile of held*.c does not begin on it.
+# A compile of held*.c, and a second attempt at it elsewhere, does not begin while the gate of that source is there.
 GATED_COMPILER = f"""#!/bin/sh
-gate={SHARED}/gate.$(uname -n)
-case "$*" in *"-c held"*) while [ -e $gate ]; do sleep 0.05; done ;; esac
+source=${{*#*-c }}
+case "$*" in *"-c held"*) while [ -e {SHARED}/gate.${{source%% *}} ]; do sleep 0.05; done ;; esac
 exec /usr/bin/gcc "$@"
 """
 COMPILER = SHARED + "/tools/gcc"
@@ -56,6 +56,7 @@ class Slurm(unittest.TestCase):
     def lay_out(self, count):
         """A project anew, and what the plain commands make of it."""
         files = graph(count)
+        self.sources = [name for name in files if name.endswith(".c")]
         for old in glob.glob(self.lab.path("project", "*.[co]")):
             os.remove(old)
         for name, text in files.items():
@@ -80,20 +81,22 @@ class Slurm(unittest.TestCase):
         return self.head.start(*self.build_words(), cwd=PROJECT)
 
     def close_gate(self):
-        for host in ("head", *NODES):
-            self.write("gate." + host, "")
+        for source in self.sources:
+            self.write("gate." + source, "")
 
-    def open_gate(self, *hosts):
-        for host in hosts or ("head", *NODES):
-            os.remove(self.lab.path("gate." + host))
+    def open_gate(self, but_for=()):
+        for gate in glob.glob(self.lab.path("gate.*")):
+            if gate.rpartition("gate.")[2] not in but_for:
+                os.remove(gate)
 
     def held_on(self, node):
-        """How many compiles wait there at the gate."""
-        return [name for _, name in descendants(self.lab[node].pid)].count("gcc")
+        """The sources whose compiles wait there at the gate."""
+        commands = (words_of(pid) for pid, name in descendants(self.lab[node].pid) if name == "gcc")
+        return [words[words.index("-c") + 1] for words in commands if "-c" in words]
 
     def wait_for_held(self, build, *nodes):
-        wait_until(lambda: build.ended() or all(self.held_on(node) == 2 for node in nodes),
-                   f"two held compiles on {nodes}: {build.output()} {self.keeper.output()} {self.slurm.jobs()}", 30)
+        wait_until(lambda: build.ended() or all(len(self.held_on(node)) == 2 for node in nodes),
+                   lambda: f"two held compiles on {nodes}: {build.output()} {self.keeper.output()} {self.slurm.jobs()}", 30)
         self.assertFalse(build.ended(), build.output())
 
     def finish(self, build):
@@ -123,13 +126,15 @@ class Slurm(unittest.TestCase):
         self.assertRegex(status, r"w1 +tcp://w1:\d+ +2 slots +\S+  slurm:extfarm-root-[0-9a-f]{8}:\d+_\d\.0\n")
         # With the rest this host could go on alone: who is idle is given back, who is not stays.
         (busy,) = self.slurm.running("w3")
-        self.open_gate("head", "w1", "w2")
-        wait_until(lambda: self.slurm.running() == [busy], f"the end of the idle ones: {self.keeper.output()}")
+        self.open_gate(but_for=self.held_on("w3"))
+        wait_until(lambda: self.running_nodes() == {node for node in NODES if self.held_on(node)} != set(NODES),
+                   lambda: f"the end of the idle ones: {self.slurm.jobs()} {self.keeper.output()} {build.output()}")
+        self.assertIn(busy, self.slurm.running())
         self.assertNotIn("draining", self.log_of(busy))
-        self.open_gate("w3")
+        self.open_gate()
         told = self.finish(build)
         self.assertEqual((told["actions"]["retried"], {w["host"] for w in told["workers"]}), (0, {"head", *NODES}))
-        wait_until(lambda: not self.slurm.jobs() and not self.beacons(), f"the end of idle workers: {self.keeper.output()}", 30)
+        wait_until(lambda: not self.slurm.jobs() and not self.beacons(), lambda: f"the end of idle workers: {self.keeper.output()}", 30)
         self.assertFalse(self.keeper.ended())
 
         # Ended while compiles run: the workers let them end.
@@ -145,6 +150,9 @@ class Slurm(unittest.TestCase):
         self.assertEqual(self.keeper.wait(30), 0, self.keeper.output())
         self.assert_nothing_is_left()
 
+    def running_nodes(self):
+        return {node for _, state, node in self.slurm.jobs() if state == "RUNNING"}
+
     def log_of(self, job):
         with open(self.lab.path("home", ".extfarm", "slurm", job + ".log"), encoding="utf-8") as file:
             return file.read()
@@ -156,7 +164,7 @@ class Slurm(unittest.TestCase):
         self.slurm.run("scontrol", "update", "nodename=ALL", "state=drain", "reason=test")
         self.keeper = self.keep("--max", "3", *QUICK, "--", program("extfarm"), "run", "--jobs", "auto", "--local", "1", "--no-store",
                                 "--", "make", f"CC={program('extfarm-cc')} {COMPILER}")
-        wait_until(lambda: self.width() == 7, f"seven steps under way: {self.keeper.output()}")
+        wait_until(lambda: self.width() == 7, lambda: f"seven steps under way: {self.keeper.output()}")
         self.slurm.run("scontrol", "update", "nodename=ALL", "state=resume")
         self.wait_for_held(self.keeper, *NODES)
         self.open_gate()
@@ -200,7 +208,7 @@ class Slurm(unittest.TestCase):
             wait_until(lambda: glob.glob(self.lab.path("home", ".extfarm", "workers", "demand", "offer")), "offer")
             self.close_gate()
             build = self.begin_build()
-            wait_until(lambda: re.search(words, self.keeper.output()), f"{words}: {self.keeper.output()}")
+            wait_until(lambda: re.search(words, self.keeper.output()), lambda: f"{words}: {self.keeper.output()}")
             self.open_gate()
             self.finish(build)
             self.keeper.signal(signal.SIGTERM)
@@ -219,7 +227,7 @@ class Slurm(unittest.TestCase):
             build = self.begin_build()
             self.wait_for_held(build, *NODES)
             event(node)
-            wait_until(lambda: self.held_on(node) == 0, f"end of what ran on {node}: {self.slurm.jobs()}")
+            wait_until(lambda: not self.held_on(node), lambda: f"end of what ran on {node}: {self.slurm.jobs()}")
             self.open_gate()
             told = self.finish(build)
             # Of two that ran there one may have had a second attempt elsewhere already.
@@ -238,8 +246,8 @@ class Slurm(unittest.TestCase):
             # Slurm would find out after half a minute.
             self.slurm.daemons[node].signal(signal.SIGKILL)
             self.slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=killed")
-            wait_until(lambda: not self.slurm.running(node), f"Slurm to notice: {self.slurm.jobs()}")
-            self.assertEqual(self.held_on(node), 2)
+            wait_until(lambda: not self.slurm.running(node), lambda: f"Slurm to notice: {self.slurm.jobs()}")
+            self.assertEqual(len(self.held_on(node)), 2)
             self.lab[node].switch_off()
 
         build_through(preempted, "w1")
