@@ -4,7 +4,7 @@
 namespace extfarm {
 namespace {
 
-std::string escaped(const std::string& text) {
+std::string escaped_for_man(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '\\')
@@ -21,12 +21,12 @@ std::string escaped(const std::string& text) {
 
 std::string option_paragraph(const DescribedOption& option) {
   std::string out = ".TP\n";
-  if (option.names.empty()) out += "\\fI" + escaped(option.position_name) + "\\fR" + (option.is_repeated ? " ..." : "");
+  if (option.names.empty()) out += "\\fI" + escaped_for_man(option.position_name) + "\\fR" + (option.is_repeated ? " ..." : "");
   for (std::size_t i = 0; i < option.names.size(); ++i)
-    out += (i > 0 ? ", " : "") + ("\\fB" + escaped(option.names[i]) + "\\fR");
-  if (!option.names.empty() && !option.value.empty()) out += " \\fI" + escaped(option.value) + "\\fR";
-  out += "\n" + escaped(option.text) + (option.text.ends_with('.') ? "" : ".") + "\n";
-  if (!option.default_text.empty()) out += "Default: " + escaped(option.default_text) + ".\n";
+    out += (i > 0 ? ", " : "") + ("\\fB" + escaped_for_man(option.names[i]) + "\\fR");
+  if (!option.names.empty() && !option.value.empty()) out += " \\fI" + escaped_for_man(option.value) + "\\fR";
+  out += "\n" + escaped_for_man(option.text) + (option.text.ends_with('.') ? "" : ".") + "\n";
+  if (!option.default_text.empty()) out += "Default: " + escaped_for_man(option.default_text) + ".\n";
   return out;
 }
 

@@ -5,7 +5,7 @@ namespace extfarm {
 namespace {
 
 // Between single quotes, in a place where _arguments takes [, ] and : for its own.
-std::string escaped(const std::string& text) {
+std::string escaped_for_zsh(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '\'')
@@ -35,8 +35,8 @@ std::string option_specs(const DescribedOption& option, const std::string& inden
   for (const auto& name : option.names) {
     out += indent + "'" + (option.is_repeated ? "*" : "(" + all + ")") + name;
     if (!option.value.empty() && name.starts_with("--")) out += "=";
-    out += "[" + escaped(headline(option.text)) + "]";
-    if (!option.value.empty()) out += ":" + escaped(option.value) + ":" + action_for(option);
+    out += "[" + escaped_for_zsh(headline(option.text)) + "]";
+    if (!option.value.empty()) out += ":" + escaped_for_zsh(option.value) + ":" + action_for(option);
     out += "' \\\n";
   }
   return out;
@@ -47,7 +47,7 @@ std::string specs(const DescribedCommand& command, const std::string& indent) {
   for (const auto& option : command.options) out += option_specs(option, indent);
   for (const auto& option : command.positionals) {
     const char* many = option.value == "COMMAND" ? "*::" : option.is_repeated ? "*:" : ":";
-    out += indent + "'" + many + escaped(option.position_name) + ":" + action_for(option) + "' \\\n";
+    out += indent + "'" + many + escaped_for_zsh(option.position_name) + ":" + action_for(option) + "' \\\n";
   }
   return out;
 }
@@ -63,7 +63,7 @@ std::string zsh_completion(const DescribedCommand& program) {
     out += "  typeset -A opt_args\n  _arguments -C \\\n" + specs(program, "    ") +
            "    ': :->command' '*:: :->argument' && return 0\n  case $state in\n  command)\n    local -a commands=(\n";
     for (const auto& command : program.commands)
-      out += "      '" + command.name + ":" + escaped(headline(command.text)) + "'\n";
+      out += "      '" + command.name + ":" + escaped_for_zsh(headline(command.text)) + "'\n";
     out += "    )\n    _describe command commands ;;\n  argument)\n    case $words[1] in\n";
     for (const auto& command : program.commands)
       out += "    " + command.name + ")\n      _arguments -s -S \\\n" + specs(with_inner_options(command), "        ") + "        && return 0 ;;\n";

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "common/base/digest.h"
+#include "common/base/timestamp.h"
 #include "common/system/filesystem.h"
 
 namespace extfarm {
+
+constexpr Duration kDriverPatience = std::chrono::seconds(10);  // one answers in milliseconds; NFS may be slow
 
 struct DriverAnswers {
   using Paths = std::vector<std::pair<std::string, std::string>>;  // "cc1" → its path

@@ -12,7 +12,6 @@ namespace extfarm {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Duration kPatience = std::chrono::seconds(10);
 
 std::string absolute(const std::string& path, const std::string& cwd) {
   auto out = (path.starts_with('/') ? fs::path(path) : fs::path(cwd) / path).lexically_normal().string();
@@ -134,7 +133,7 @@ const DriverAnswers& SearchFolderProbe::built_in(const Action& action, const std
   for (const auto& [name, value] : request.environment) key.add_field(name + "=" + value);
   const auto [it, is_new] = built_in_.try_emplace(to_hex(key.finish()));
   if (is_new) {
-    const auto exit = runner_.run(request, kPatience);
+    const auto exit = runner_.run(request, kDriverPatience);
     if (exit) it->second = answers_in(exit->stderr_bytes);
     has_asked_ = true;
   }

@@ -24,7 +24,6 @@ constexpr std::array<std::string_view, 8> kDecisiveLibraries = {"libLLVM", "libc
                                                                 "libisl",  "libmpfr",  "libmpc", "libgmp"};
 constexpr const char* kSearchPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr const char* kNative = "-march=native";
-constexpr Duration kPatience = std::chrono::seconds(10);  // a driver answers in milliseconds; NFS may be slow
 
 std::optional<std::string> resolved(const std::string& path) {
   std::error_code error;
@@ -45,7 +44,7 @@ std::optional<ProcessExit> ask(ProcessRunner& runner, const std::string& program
   request.argv.insert(request.argv.begin(), program);
   request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
   request.cwd = "/";
-  auto exit = runner.run(request, kPatience);
+  auto exit = runner.run(request, kDriverPatience);
   if (!exit || exit->signal != 0) return std::nullopt;
   return std::move(*exit);
 }
@@ -152,7 +151,7 @@ std::optional<Digest> ToolchainProbe::meaning_of_native(const std::string& drive
   request.argv = {driver, kNative, "-###", "-E", "-x", "c", "/dev/null"};
   request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
   request.cwd = "/";
-  const auto exit = runner_.run(request, kPatience);
+  const auto exit = runner_.run(request, kDriverPatience);
   if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
   if (natives_.size() >= kMostDrivers) natives_.clear();
   return natives_.emplace(key, digest_of(exit->stderr_bytes)).first->second;

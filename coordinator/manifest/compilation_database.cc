@@ -15,7 +15,7 @@ namespace extfarm::manifest {
 namespace {
 
 // An entry as it stands in the file.
-struct Draft {
+struct EntryDraft {
   std::string directory, file, command, output;
   std::vector<std::string> arguments;
   Step step;
@@ -39,7 +39,7 @@ struct Draft {
   }
 };
 
-Shape shape_of(Draft& draft, const Header& header) {
+Shape shape_of(EntryDraft& draft, const Header& header) {
   Shape shape;
   shape.record = {{.name = "directory", .target = &draft.directory, .required = true, .never_empty = true},
                   {.name = "file", .target = &draft.file, .required = true, .never_empty = true},
@@ -53,7 +53,7 @@ Shape shape_of(Draft& draft, const Header& header) {
       "a compilation database is clang's compile_commands.json (a manifest goes with --manifest)";
   shape.top_is_read = [] { return Result<void>{}; };
   shape.begin_record = [&draft](const RecordPlace& place) {
-    draft = Draft{};
+    draft = EntryDraft{};
     draft.step.place = place;
   };
   shape.end_record = [&draft, &header] { return draft.finish(header); };
@@ -68,14 +68,14 @@ Result<void> read_compilation_database(const std::string& path, const TakeStep& 
   const auto folder = folder_of(path);
   if (!folder) return tl::unexpected(folder.error());
   const Header header{*folder, false, {}};
-  Draft draft;
+  EntryDraft draft;
   Shape shape = shape_of(draft, header);
   shape.take_record = [&] { return take(header, std::move(draft.step)); };
   return read_records(path, std::move(shape));
 }
 
 Result<Step> read_compilation_database_step(ByteSource& source, const Header& header, const RecordPlace& place) {
-  Draft draft;
+  EntryDraft draft;
   Shape shape = shape_of(draft, header);
   shape.take_record = [] { return Result<void>{}; };
   if (auto read = read_record(source, place, std::move(shape)); !read) return tl::unexpected(read.error());

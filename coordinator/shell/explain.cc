@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kJsonSchema = 1;
+constexpr int kExplainSchema = 1;
 // Which command and environment the next build will ask for, only the build itself can tell.
 constexpr const char* kFresh = "up to date, if it is asked for as before";
 
@@ -86,7 +86,7 @@ int explain(const std::string& project_root, const std::vector<std::string>& tar
     }
     told.push_back({{"target", ordered_json(bytes_to(target))}, {"actions", std::move(actions)}});
   }
-  if (as_json) print_json({{"schema", kJsonSchema}, {"targets", std::move(told)}});
+  if (as_json) print_json({{"schema", kExplainSchema}, {"targets", std::move(told)}});
   return exit_code;
 }
 

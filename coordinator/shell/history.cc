@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kJsonSchema = 1;
+constexpr int kHistorySchema = 1;
 constexpr std::size_t kSlowestShown = 20;
 constexpr double kMebibyte = 1024.0 * 1024.0;
 
@@ -58,7 +58,7 @@ ordered_json json_of(const PastAction& past, const std::string& root) {
 }
 
 void print_as_json(const records::Records& records, const std::string& root, const std::vector<PastAction>& past) {
-  ordered_json out = {{"schema", kJsonSchema}, {"actions", ordered_json::array()}, {"hosts", ordered_json::array()}};
+  ordered_json out = {{"schema", kHistorySchema}, {"actions", ordered_json::array()}, {"hosts", ordered_json::array()}};
   for (const auto& action : past) out["actions"].push_back(json_of(action, root));
   for (const auto& host : records.hosts())
     out["hosts"].push_back({{"host", ordered_json(bytes_to(host))}, {"speed", records.host_speed(host).value_or(1)}});

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kJsonSchema = 1;
+constexpr int kReportSchema = 1;
 
 std::uint64_t count(const ordered_json& from, const char* name) { return from.at(name).get<std::uint64_t>(); }
 double number(const ordered_json& from, const char* name) { return from.at(name).get<double>(); }
@@ -77,7 +77,7 @@ int show_report(const std::string& project_root, ReportForm form) {
   try {
     auto build = ordered_json::parse(*text);
     if (form == ReportForm::kJson) {
-      print_json({{"schema", kJsonSchema},
+      print_json({{"schema", kReportSchema},
                   {"report_path", has_page ? ordered_json(bytes_to(page)) : ordered_json()},
                   {"last_build", std::move(build)}});
       return 0;

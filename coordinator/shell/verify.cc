@@ -32,7 +32,7 @@ using verification::Period;
 
 // extfarm's own state is no part of what a build makes.
 const std::set<std::string> kLeftOut = {".extfarm"};
-constexpr Duration kGraceAfterInterrupt = std::chrono::seconds(2);  // a build tool removes its half-made files
+constexpr Duration kGraceForBuildTool = std::chrono::seconds(2);  // a build tool removes its half-made files
 
 struct Ended {
   int exit_code = 0;
@@ -85,7 +85,7 @@ Result<Ended> run_plain(const VerifyOptions& options, const std::vector<std::pai
         for (const int below : descendants_of(*pid)) ::kill(below, *signal);
         ::kill(*pid, *signal);
       }
-      if (!out.was_interrupted) runner.stop(*started, kGraceAfterInterrupt);
+      if (!out.was_interrupted) runner.stop(*started, kGraceForBuildTool);
       out.was_interrupted = true;
       out.exit_code = 128 + *signal;
     }

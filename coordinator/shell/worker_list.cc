@@ -10,7 +10,7 @@
 namespace extfarm {
 namespace {
 
-constexpr int kJsonSchema = 1;
+constexpr int kWorkersSchema = 1;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ int list_workers(const std::string& rendezvous) {
 int list_workers_as_json(const std::string& rendezvous) {
   using nlohmann::ordered_json;
   const auto reading = read_beacons(rendezvous);
-  ordered_json out = {{"schema", kJsonSchema},
+  ordered_json out = {{"schema", kWorkersSchema},
                       {"rendezvous", ordered_json(bytes_to(rendezvous))},
                       {"workers", ordered_json::array()},
                       {"complaints", ordered_json::array()}};

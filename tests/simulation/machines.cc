@@ -6,8 +6,6 @@
 namespace extfarm::simulation {
 namespace {
 
-constexpr CoordinatorId kCoordinator{1};
-
 std::size_t running_count(const Life& life) {
   return static_cast<std::size_t>(std::count_if(life.attempts.begin(), life.attempts.end(),
                                                 [](const auto& entry) { return entry.second.is_running; }));

@@ -6,7 +6,6 @@
 namespace extfarm::simulation {
 namespace {
 
-constexpr CoordinatorId kCoordinator{1};
 constexpr Duration kTimeBound = std::chrono::seconds(900);
 constexpr Duration kQuietFor = std::chrono::seconds(40);  // longer than any time-out
 constexpr std::size_t kTranscriptLines = 80;

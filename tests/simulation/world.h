@@ -16,6 +16,8 @@
 
 namespace extfarm::simulation {
 
+constexpr CoordinatorId kCoordinator{1};
+
 struct SimulatedAction {
   std::vector<ActionId> after;
   double run_seconds = 1;

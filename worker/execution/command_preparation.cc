@@ -7,20 +7,12 @@
 
 #include "common/compiler/depfile.h"
 #include "common/compiler/driver_options.h"
+#include "worker/execution/option_words.h"
 
 namespace extfarm {
 namespace {
 
 using std::string_view;
-
-// In front: behind the last input some words would change what drivers say, and the user's own come later and win.
-void add_options(std::vector<std::string>& argv, const std::vector<std::string>& words) {
-  argv.insert(argv.begin() + 1, words.begin(), words.end());
-}
-
-bool has_word(const std::vector<std::string>& argv, string_view start) {
-  return std::any_of(argv.begin() + 1, argv.end(), [&](const std::string& word) { return word.starts_with(start); });
-}
 
 bool names_a_source(const std::vector<std::string>& argv, const CommandReading& reading) {
   return has_word(argv, "-x") || std::any_of(reading.sources.begin(), reading.sources.end(),

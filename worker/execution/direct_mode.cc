@@ -9,6 +9,7 @@
 
 #include "common/compiler/command_line.h"
 #include "common/compiler/driver_options.h"
+#include "worker/execution/option_words.h"
 #include "worker/execution/system_calls.h"
 #include "worker/execution/write_fence.h"
 
@@ -31,8 +32,6 @@ std::string in_scratch(const std::string& folder, const std::string& path) {
   return folder + "/" + std::filesystem::path(path).filename().string();
 }
 
-void add_options(Words& argv, const Words& words) { argv.insert(argv.begin() + 1, words.begin(), words.end()); }
-
 // Takes every "OPTION VALUE" and "OPTIONVALUE" out.
 void take_out(Words& argv, std::string_view option) {
   for (auto word = argv.begin() + 1; word != argv.end() && *word != "--";) {
@@ -48,10 +47,6 @@ void take_out(Words& argv, std::string_view option) {
 std::string target_of(const CommandReading& reading, bool has_output) {
   const std::filesystem::path output = reading.outputs.front();
   return has_output ? output.string() : output.stem().string() + ".o";
-}
-
-bool has_word(const Words& argv, std::string_view start) {
-  return std::any_of(argv.begin() + 1, argv.end(), [&](const auto& word) { return word.starts_with(start); });
 }
 
 // The list keeps the target it would have had, and its place is scratch.

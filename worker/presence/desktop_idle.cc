@@ -11,7 +11,7 @@
 namespace extfarm {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kAskEvery = std::chrono::milliseconds(250);
 constexpr auto kValidFor = std::chrono::seconds(1);  // of the two that a person may wait
@@ -33,7 +33,7 @@ bool says_idle(sd_bus* bus, const std::string& session) {
 struct DesktopIdle::Asked {
   std::mutex mutex;
   std::set<std::string> sessions, idle;
-  Clock::time_point answered_at;
+  SteadyClock::time_point answered_at;
   bool is_over = false;
 };
 
@@ -55,7 +55,7 @@ void DesktopIdle::watch(std::set<std::string> sessions) {
 
 std::set<std::string> DesktopIdle::idle() const {
   const std::lock_guard lock(asked_->mutex);
-  if (Clock::now() - asked_->answered_at > kValidFor) return {};
+  if (SteadyClock::now() - asked_->answered_at > kValidFor) return {};
   return asked_->idle;
 }
 
@@ -68,7 +68,7 @@ void DesktopIdle::keep_asking(const std::shared_ptr<Asked>& asked) {
       if (asked->is_over) break;
       sessions = asked->sessions;
     }
-    const auto began = Clock::now();
+    const auto began = SteadyClock::now();
     if (bus == nullptr && ::sd_bus_open_system(&bus) < 0) continue;
     ::sd_bus_set_method_call_timeout(bus, kPatienceUs);
     for (const auto& session : sessions) {

@@ -8,18 +8,10 @@
 #include <filesystem>
 
 #include "common/process/process_runner.h"
+#include "tests/unit/common/process/shell_request.h"
 
 namespace extfarm {
 namespace {
-
-ProcessRequest shell(const std::string& script) {
-  ProcessRequest request;
-  request.program = "/bin/sh";
-  request.argv = {"sh", "-c", script};
-  request.environment = {{"PATH", "/usr/bin:/bin"}};
-  request.cwd = "/";
-  return request;
-}
 
 // Waits until the child can be waited for, without taking its status.
 void await_exit_of(int pid) {

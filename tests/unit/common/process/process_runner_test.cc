@@ -12,18 +12,10 @@
 #include <set>
 
 #include "common/process/descriptor_limit.h"
+#include "tests/unit/common/process/shell_request.h"
 
 namespace extfarm {
 namespace {
-
-ProcessRequest shell(const std::string& script) {
-  ProcessRequest request;
-  request.program = "/bin/sh";
-  request.argv = {"sh", "-c", script};
-  request.environment = {{"PATH", "/usr/bin:/bin"}};
-  request.cwd = "/";
-  return request;
-}
 
 std::size_t open_descriptors() {
   std::size_t count = 0;

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = ConnectionNews::Kind;
 
-constexpr Duration kStep = std::chrono::milliseconds(20);
+constexpr Duration kTurn = std::chrono::milliseconds(20);
 
 class Transport : public testing::Test {
  protected:
@@ -29,7 +29,7 @@ class Transport : public testing::Test {
                                   int turns = 150) {
     for (int i = 0; i < turns; ++i) {
       if (i % 10 == 0) from.send(peer, bytes);
-      to.wait(-1, kStep);
+      to.wait(-1, kTurn);
       if (auto envelope = to.receive()) return envelope;
       collect(from);
       collect(to);
@@ -72,7 +72,7 @@ TEST_F(Transport, WhatIsPostedArrivesInOrderAndBeforeWhatIsSentAfterIt) {
   std::vector<std::string> got;
   const auto hear = [&](std::size_t count) {
     for (int turns = 0; turns < 150 && got.size() < count; ++turns) {
-      bound->wait(-1, kStep);
+      bound->wait(-1, kTurn);
       while (auto envelope = bound->receive()) {
         if (envelope->bytes != "hello") got.emplace_back(envelope->bytes);
       }
@@ -98,7 +98,7 @@ TEST_F(Transport, OfOneFrameNothingIsHeardAfterItsSenderWasDropped) {
   out->flush();
   std::optional<Envelope> heard;
   for (int turns = 0; turns < 150 && (!heard || heard->bytes != "bad"); ++turns) {
-    bound->wait(-1, kStep);
+    bound->wait(-1, kTurn);
     heard = bound->receive();
   }
   ASSERT_TRUE(heard);
@@ -131,7 +131,7 @@ class StrangeClients : public Transport {
     socket.connect(bound.bound_endpoint());
     socket.send(zmq::str_buffer("hello"), zmq::send_flags::dontwait);
     for (int turns = 0; turns < 100 && news_.empty(); ++turns) {
-      bound.wait(-1, kStep);
+      bound.wait(-1, kTurn);
       EXPECT_FALSE(bound.receive());
       collect(bound);
     }
