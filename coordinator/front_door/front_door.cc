@@ -40,18 +40,27 @@ void watch(int epoll, int operation, int fd, std::uint64_t id, bool for_writing)
   ::epoll_ctl(epoll, operation, fd, &event);
 }
 
+// What connect() says there: 0, or its errno.
+int knock(const std::string& socket_path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_path.empty() || socket_path.size() >= sizeof address.sun_path) return EINVAL;
+  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  const int error = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  ::close(fd);
+  return error;
+}
+
 }  // namespace
 
 bool is_open(const std::string& socket_path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.empty() || socket_path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool out = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return out;
+  const int error = knock(socket_path);
+  return error == 0 || error == EAGAIN;  // many others wait there
 }
+
+bool is_deserted(const std::string& socket_path) { return knock(socket_path) == ECONNREFUSED; }
 
 Result<std::unique_ptr<FrontDoor>> FrontDoor::open(const std::string& socket_path,
                                                    const std::string& project_root) {

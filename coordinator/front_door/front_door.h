@@ -43,6 +43,9 @@ using DoorEvent = std::variant<Submitted, RanLocally, ConnectionClosed, LocalSlo
 // Whether a coordinator listens there.
 bool is_open(const std::string& socket_path);
 
+// Whether a coordinator did once, or is about to, and none does now.  False where that cannot be told.
+bool is_deserted(const std::string& socket_path);
+
 class FrontDoor {
  public:
   // Binds `socket_path` (mode 0600).  Only processes of this user are served.

@@ -42,7 +42,7 @@ int refuse(int code, const std::string& message) {
 }
 
 BuildSession::BuildSession(BuildTree& tree, Terminal& terminal, reporting::BuildLog& log, const Clock& clock)
-    : tree_(tree), terminal_(terminal), log_(log), clock_(clock), socket_(tree.runtime.path() + "/door") {
+    : tree_(tree), terminal_(terminal), log_(log), clock_(clock), socket_(tree.runtime.door()) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
 }
 

@@ -1,7 +1,5 @@
 #include "coordinator/shell/build_tree.h"
 
-#include <stdlib.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -11,17 +9,6 @@
 namespace extfarm {
 
 namespace fs = std::filesystem;
-
-RuntimeFolder::RuntimeFolder() {
-  const char* tmp = std::getenv("TMPDIR");
-  path_ = std::string(tmp != nullptr && std::strlen(tmp) < 60 ? tmp : "/tmp") + "/extfarm-XXXXXX";
-  if (::mkdtemp(path_.data()) == nullptr) path_.clear();
-}
-
-RuntimeFolder::~RuntimeFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
-}
 
 // The folder may be shared by hosts, whose drivers may differ.
 BuildTree::BuildTree(const std::string& project_root, const std::string& user_folder, Terminal& terminal)

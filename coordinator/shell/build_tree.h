@@ -9,23 +9,11 @@
 #include "common/compiler/toolchain_probe.h"
 #include "common/system/filesystem.h"
 #include "coordinator/farm/build_memory.h"
+#include "coordinator/shell/runtime_folder.h"
 #include "coordinator/shell/terminal.h"
 #include "coordinator/shell/tree_lock.h"
 
 namespace extfarm {
-
-// A private folder in /tmp or TMPDIR; gone at the end.
-class RuntimeFolder {
- public:
-  RuntimeFolder();
-  ~RuntimeFolder();
-  RuntimeFolder(const RuntimeFolder&) = delete;
-  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class BuildTree {
  public:
