@@ -49,7 +49,7 @@ class Project:
         else:
             command = (EXTFARM, "run", "-q", "--no-store", "--rendezvous", empty, "-j", jobs, "--", python, *setup)
         sample: Sample = run(command, self._tree, os.path.join(self._top, "build.log"), NPY_NUM_BUILD_JOBS=jobs,
-                             PYTHONDONTWRITEBYTECODE="1")
+                             PYTHONDONTWRITEBYTECODE="")  # as users have it: who imports a fresh Cython first compiles it for all
         self.modules[what] = self._built()
         if what == COLD:
             shutil.rmtree(self._history, ignore_errors=True)
