@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "common/system/filesystem.h"
 #include "coordinator/front_door/front_door.h"
 
 namespace extfarm {
@@ -27,7 +28,9 @@ bool is_abandoned(const std::string& folder) {
          std::time(nullptr) - found.st_mtime >= kSettled && front_door::is_deserted(folder + std::string(kDoor));
 }
 
+// On a network another host's coordinator looks deserted from here: nothing is cleared there.
 void remove_abandoned(const std::string& parent) {
+  if (is_on_network(parent)) return;
   std::error_code failed;
   for (fs::directory_iterator it(parent, failed), end; !failed && it != end; it.increment(failed)) {
     const auto name = it->path().filename().string();
