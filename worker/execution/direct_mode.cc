@@ -118,8 +118,8 @@ Result<std::vector<RedirectedOutput>> redirect_outputs(const Action& action, con
 int confine_directly(const Limits& limits, const std::string& folder) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
   be_killed_first();
-  if (const int error = set_limits(limits, false); error != 0) return error;
   if (const int error = fence_writes(folder); error != 0) return error;
+  if (const int error = set_limits(limits, false); error != 0) return error;
   return forbid_system_calls(TraceRule::kForbidden);
 }
 

@@ -116,10 +116,13 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
   ::setpgid(0, 0);
   if (const int error = enter_view(view, confinement.hidden_files); error != 0) give_up(ends.status, error);
   if (const int error = enter_process_cage(verdict); error != 0) give_up(ends.status, error);
-  const Launch launch(request);  // takes memory, so before it is limited
-  const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
-  if (const int error = set_limits(confinement.limits, counts_processes); error != 0) give_up(ends.status, error);
-  if (const int error = forbid_system_calls(TraceRule::kOwnTreeOnly); error != 0) give_up(ends.status, error);
+  // Last of all: what comes before takes memory and opens files.
+  request.before_exec = [&confinement] {
+    const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
+    if (const int error = set_limits(confinement.limits, counts_processes); error != 0) return error;
+    return forbid_system_calls(TraceRule::kOwnTreeOnly);
+  };
+  const Launch launch(request);
   launch.become(ends);
 }
 
