@@ -67,6 +67,7 @@ struct Executor::Impl {
   ScratchFolder scratch;
   const Clock& clock;
   PosixFilesystem filesystem;
+  MountTable mounts;
   DigestCache digests;
   HiddenReads hidden_reads{filesystem};
   ProcessRunner runner;
@@ -193,7 +194,7 @@ void Executor::Impl::begin(const AttemptKey& key, Attempt& attempt) {
     std::vector<std::string> written = {attempt.action.cwd};
     for (const auto& output : attempt.action.outputs)
       written.push_back(fs::path(output).parent_path().string());
-    auto view = PrivateView::prepare(attempt.action.view_roots, attempt.folder, written);
+    auto view = PrivateView::prepare(attempt.action.view_roots, attempt.folder, written, mounts);
     if (!view) {
       const bool refused = view.error().code == ErrorCode::kRefused;
       return fail(key, attempt, refused ? OutcomeClass::kRefused : OutcomeClass::kInfrastructure,
@@ -316,7 +317,7 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
     const std::string folder = attempt.folder + "/listing";
     std::error_code failed;
     fs::create_directories(folder, failed);
-    auto view = PrivateView::prepare(attempt.action.view_roots, folder, {});
+    auto view = PrivateView::prepare(attempt.action.view_roots, folder, {}, mounts);
     if (!view) return fail(key, attempt, OutcomeClass::kInfrastructure, view.error().message);
     attempt.listing_view = std::move(*view);
   }

@@ -107,7 +107,7 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
   return in.is_done();
 }
 
-// The first process of the command's tree.  Becomes the command, too, as a copy.
+// The first process of the command's tree.
 [[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, const Confinement& confinement) {
   ProcessRequest request;
   ViewPlan view;
@@ -115,15 +115,13 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
   request.own_group = false;  // the tree's
   ::setpgid(0, 0);
   if (const int error = enter_view(view, confinement.hidden_files); error != 0) give_up(ends.status, error);
-  if (const int error = enter_process_cage(verdict); error != 0) give_up(ends.status, error);
+  const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
   // Last of all: what comes before takes memory and opens files.
-  request.before_exec = [&confinement] {
-    const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
+  request.before_exec = [&confinement, counts_processes] {
     if (const int error = set_limits(confinement.limits, counts_processes); error != 0) return error;
     return forbid_system_calls(TraceRule::kOwnTreeOnly);
   };
-  const Launch launch(request);
-  launch.become(ends);
+  run_in_cage(Launch(request), ends, verdict);
 }
 
 bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
@@ -285,7 +283,8 @@ Result<void> ForkServer::probe(ProcessRunner& runner, const std::string& scratch
   fs::create_directories(folder, ignored);
   fs::create_directories(root, ignored);
   const auto try_it = [&]() -> Result<void> {
-    const auto view = PrivateView::prepare({root}, folder, {root});
+    MountTable mounts;
+    const auto view = PrivateView::prepare({root}, folder, {root}, mounts);
     if (!view) return tl::unexpected(view.error());
     ProcessRequest request;
     request.program = "/bin/sh";

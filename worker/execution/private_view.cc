@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "worker/execution/confinement.h"
 
@@ -41,28 +39,6 @@ std::string escaped(const std::string& path) {
   for (char c : path) {
     if (c == ',' || c == ':' || c == '\\') out += '\\';
     out += c;
-  }
-  return out;
-}
-
-// Where other filesystems are mounted, unescaped ("\\040" is a blank).
-std::vector<std::string> mount_points() {
-  std::vector<std::string> out;
-  std::ifstream table("/proc/self/mountinfo");
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, root, point;
-    fields >> id >> parent >> device >> root >> point;
-    std::string plain;
-    for (std::size_t i = 0; i < point.size(); ++i) {
-      if (point[i] == '\\' && i + 3 < point.size()) {
-        plain += static_cast<char>(std::stoi(point.substr(i + 1, 3), nullptr, 8));
-        i += 3;
-      } else {
-        plain += point[i];
-      }
-    }
-    out.push_back(std::move(plain));
   }
   return out;
 }
@@ -106,11 +82,10 @@ int mount_overlay(const std::string& root, const std::string& options) {
 }  // namespace
 
 Result<PrivateView> PrivateView::prepare(const std::vector<std::string>& roots, const std::string& scratch,
-                                         const std::vector<std::string>& written_folders) {
+                                         const std::vector<std::string>& written_folders, MountTable& mounts) {
   PrivateView view;
   view.plan_.scratch = scratch;
   const char* as_user = ::geteuid() != 0 ? ",userxattr" : "";
-  const auto points = mount_points();
   for (const auto& root : outermost(roots)) {
     if (lies_below(scratch, root)) {
       return failure(ErrorCode::kRefused, "the worker's scratch folder lies in the project's folder " + root +
@@ -122,7 +97,7 @@ Result<PrivateView> PrivateView::prepare(const std::vector<std::string>& roots, 
           ErrorCode::kRefused,
           "the folder " + root + " is not there on this worker; is the shared filesystem mounted?");
     }
-    if (auto one = check_one_filesystem(root, points); !one) return tl::unexpected(one.error());
+    if (auto one = check_one_filesystem(root, mounts.points()); !one) return tl::unexpected(one.error());
     const std::string number = std::to_string(view.roots_.size());
     ViewRoot made{root, scratch + "/upper" + number, scratch + "/work" + number};
     if (::mkdir(made.upper.c_str(), 0700) != 0 || ::mkdir(made.work.c_str(), 0700) != 0) {

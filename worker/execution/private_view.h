@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "worker/execution/mount_table.h"
 
 namespace extfarm {
 
@@ -34,7 +35,7 @@ class PrivateView {
   // Makes the upper and work folders.  Roots nested in others are dropped.
   // Errors: kRefused for a root that contains the scratch folder; kIo.
   static Result<PrivateView> prepare(const std::vector<std::string>& roots, const std::string& scratch,
-                                     const std::vector<std::string>& written_folders);
+                                     const std::vector<std::string>& written_folders, MountTable&);
   const std::vector<ViewRoot>& roots() const { return roots_; }
   const ViewPlan& plan() const { return plan_; }
   // Where the command's own version of a file lies; nullopt when it is below no root.

@@ -8,8 +8,6 @@
 
 #include <cerrno>
 
-#include "common/process/launch.h"
-
 namespace extfarm {
 namespace {
 
@@ -27,14 +25,14 @@ namespace {
 
 }  // namespace
 
-int enter_process_cage(int verdict) {
+void run_in_cage(const Launch& launch, const ChildEnds& ends, int verdict) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   pollfd reader{verdict, 0, 0};
   if (::poll(&reader, 1, 0) != 0) ::_exit(1);  // the parent died before the line above
-  const pid_t command = ::fork();
-  if (command < 0) return errno;
-  if (command > 0) reap_until_end_of(command, verdict);
-  return 0;
+  const pid_t command = ::vfork();  // a copy of this process would be made to be thrown away
+  if (command == 0) launch.become(ends);
+  if (command < 0) give_up(ends.status, errno);
+  reap_until_end_of(command, verdict);
 }
 
 }  // namespace extfarm

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -16,6 +17,12 @@
 #include "worker/execution/executor.h"
 
 namespace extfarm {
+
+// ThreadSanitizer has one in each process, and the kernel refuses a user namespace to a process with threads.
+inline bool has_a_sanitizers_thread() {
+  const char* kind = std::getenv("EXTFARM_SANITIZER");
+  return kind != nullptr && std::string(kind) == "thread";
+}
 
 class AttemptFixture : public testing::Test {
  protected:

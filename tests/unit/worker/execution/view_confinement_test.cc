@@ -90,14 +90,15 @@ TEST_F(ViewConfinement, AFilesystemMountedBelowARootIsRefusedForTheViewWouldHide
   std::filesystem::create_directories(tree_ + "/inner");
   const pid_t pid = ::fork();
   if (pid == 0) {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", (tree_ + "/inner").c_str(), "tmpfs", 0, nullptr) != 0)
-      ::_exit(2);
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(2);
+    restart(false);  // in this mount namespace
+    const bool is_well_before = run(script("true")).outcome_class == OutcomeClass::kSucceeded;
+    if (::mount("tmpfs", (tree_ + "/inner").c_str(), "tmpfs", 0, nullptr) != 0) ::_exit(2);
     const auto outcome = run(script("true"));
-    ::_exit(outcome.outcome_class == OutcomeClass::kRefused &&
-                    outcome.reason.find(tree_ + "/inner") != std::string::npos
-                ? 0
-                : 1);
+    const bool is_refused = is_well_before && outcome.outcome_class == OutcomeClass::kRefused &&
+                            outcome.reason.find(tree_ + "/inner") != std::string::npos;
+    executor_.reset();
+    ::_exit(is_refused ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(pid, &status, 0), pid);
