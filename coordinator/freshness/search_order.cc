@@ -8,6 +8,8 @@ namespace {
 
 const std::vector<Earlier> kNone;
 
+constexpr std::size_t kCrowd = 500;  // names; about as many as a search asks for
+
 std::string key_of(const SearchFolders& searched) {
   std::string key = std::to_string(searched.beside_count);
   for (const auto& folder : searched.folders) key += '\0' + folder;
@@ -45,15 +47,34 @@ void SearchOrder::list(const std::string& folder, Listing& listing) {
   listing.stamp = filesystem_.stat(folder);
   listing.names.clear();
   if (!listing.stamp) return;
-  if (auto names = filesystem_.list(folder)) listing.names.insert(names->begin(), names->end());
+  if (auto names = filesystem_.list(folder)) {
+    listing.is_crowded = names->size() > kCrowd;
+    if (!listing.is_crowded) listing.names.insert(names->begin(), names->end());
+  }
   if (!is_settled(*listing.stamp)) listing.stamp.reset();
 }
 
-const SearchOrder::Names& SearchOrder::names_in(const std::string& folder) {
+// Whether an answer is another one than before.
+bool SearchOrder::ask_again(const std::string& folder, Listing& listing) {
+  listing.stamp = filesystem_.stat(folder);
+  const auto before = std::exchange(listing.names, {});
+  auto asked = std::exchange(listing.absent, {});
+  asked.insert(before.begin(), before.end());
+  for (const auto& name : asked) (filesystem_.stat(folder + "/" + name) ? listing.names : listing.absent).insert(name);
+  if (listing.stamp && !is_settled(*listing.stamp)) listing.stamp.reset();
+  return listing.names != before;
+}
+
+bool SearchOrder::holds(const std::string& folder, const std::string& name) {
   if (is_stale_) refresh();
   const auto [it, is_new] = listings_.try_emplace(folder);
-  if (is_new) list(folder, it->second);
-  return it->second.names;
+  Listing& listing = it->second;
+  if (is_new) list(folder, listing);
+  if (listing.names.contains(name)) return true;
+  if (!listing.is_crowded || listing.absent.contains(name)) return false;
+  const bool is_there = filesystem_.stat(folder + "/" + name).has_value();
+  (is_there ? listing.names : listing.absent).insert(name);
+  return is_there;
 }
 
 void SearchOrder::refresh() {
@@ -62,10 +83,14 @@ void SearchOrder::refresh() {
   for (auto& [folder, listing] : listings_) {
     const auto now = filesystem_.stat(folder);
     if (now && listing.stamp == now) continue;
+    if (listing.is_crowded) {
+      has_changed = ask_again(folder, listing) || has_changed;
+      continue;
+    }
     if (!now && listing.names.empty()) continue;
     const auto before = std::exchange(listing.names, {});
     list(folder, listing);
-    has_changed = has_changed || differ_in_what_was_asked(listing.names, before);
+    has_changed = has_changed || listing.is_crowded || differ_in_what_was_asked(listing.names, before);
   }
   if (has_changed) forget_found();
 }
@@ -89,7 +114,7 @@ bool SearchOrder::exists(const std::string& folder, std::string_view name) {
   const auto slash = name.find('/');
   const std::string first(name.substr(0, slash));
   asked_.insert(first);
-  if (!names_in(folder).contains(first)) return false;
+  if (!holds(folder, first)) return false;
   if (slash == std::string_view::npos) return true;
   return exists(folder + "/" + first, name.substr(slash + 1));
 }
@@ -132,10 +157,13 @@ const std::vector<Earlier>& SearchOrder::earlier_than(SearchId id, std::string_v
 void SearchOrder::forget(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return;
-  const auto listing = listings_.find(path.substr(0, slash));
-  // A file that was there already changes no listing.
-  if (listing == listings_.end() || listing->second.names.contains(path.substr(slash + 1))) return;
-  listing->second.stamp.reset();
+  const auto it = listings_.find(path.substr(0, slash));
+  if (it == listings_.end()) return;
+  Listing& listing = it->second;
+  const auto name = path.substr(slash + 1);
+  // A file that was there already changes no listing; and in a crowd only a name that was asked for counts.
+  if (listing.names.contains(name) || (listing.is_crowded && !listing.absent.contains(name))) return;
+  listing.stamp.reset();
   is_stale_ = true;
 }
 
@@ -145,9 +173,19 @@ std::vector<std::pair<SearchId, SearchFolders>> SearchOrder::take_unsaved() {
   return out;
 }
 
+// Zero, as if they had changed since, where they contradict what was answered.
+Digest SearchOrder::names_now(const std::string& folder, const Listing& listing) const {
+  if (!listing.is_crowded) return WatchList::digest_of_names({listing.names.begin(), listing.names.end()});
+  const auto names = filesystem_.list(folder).value_or(std::vector<std::string>{});
+  const Names all(names.begin(), names.end());
+  const auto is_listed = [&](const std::string& name) { return all.contains(name); };
+  const bool agrees = std::all_of(listing.names.begin(), listing.names.end(), is_listed) &&
+                      std::none_of(listing.absent.begin(), listing.absent.end(), is_listed);
+  return agrees ? WatchList::digest_of_names(names) : Digest{};
+}
+
 void SearchOrder::watch(WatchList& list) const {
-  for (const auto& [folder, listing] : listings_)
-    list.add_folder(folder, listing.stamp, WatchList::digest_of_names({listing.names.begin(), listing.names.end()}));
+  for (const auto& [folder, listing] : listings_) list.add_folder(folder, listing.stamp, names_now(folder, listing));
 }
 
 }  // namespace extfarm::freshness

@@ -64,11 +64,17 @@ class SearchOrder {
   struct Listing {
     std::optional<FileStamp> stamp;  // nullopt: no such folder, or to be listed again
     Names names;
+    // Of a folder with so many names that to list it again whenever one is added costs more than to ask for each:
+    // `names` and `absent` are only what was asked for there.
+    bool is_crowded = false;
+    Names absent;
   };
   void refresh();
   void list(const std::string& folder, Listing&);
+  bool ask_again(const std::string& folder, Listing&);
   void forget_found();
-  const Names& names_in(const std::string& folder);
+  bool holds(const std::string& folder, const std::string& name);
+  Digest names_now(const std::string& folder, const Listing&) const;
   bool differ_in_what_was_asked(const Names&, const Names&) const;
   std::vector<Earlier> look(const SearchFolders&, std::string_view path);
 

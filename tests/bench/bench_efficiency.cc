@@ -9,7 +9,7 @@
 namespace extfarm::bench {
 namespace {
 
-constexpr std::uint64_t kSeeds = 5;
+constexpr std::uint64_t kSeeds = 21;
 constexpr double kSlowHost = 0.6;
 
 std::vector<Host> hosts_of(std::uint32_t slots, bool are_equal) {

@@ -16,8 +16,8 @@ def source(number, value):
     return f"int f{number}(void) {{ return {value}; }}\n"
 
 
-def write(folder, sources, headers_each, header_count, compiler="gcc", seed=1):
-    """Writes the sources, build.ninja and manifest.json.  Returns the manifest's path."""
+def write(folder, sources, headers_each, header_count, compiler="gcc", seed=1, objects="obj"):
+    """Writes the sources, build.ninja and manifest.json.  Returns the manifest's path.  `objects`: the folder they go to."""
     chosen = random.Random(seed)
     include = []
     for number in range(FOLDERS):
@@ -28,13 +28,13 @@ def write(folder, sources, headers_each, header_count, compiler="gcc", seed=1):
         _write(os.path.join(folder, f"include{number % FOLDERS}", header), f"#pragma once\nextern int v{number};\n")
     _write(os.path.join(folder, "include0", "few.h"), few_header(0))
     os.makedirs(os.path.join(folder, "src"), exist_ok=True)
-    os.makedirs(os.path.join(folder, "obj"), exist_ok=True)
+    os.makedirs(os.path.join(folder, objects), exist_ok=True)
     actions = []
     with open(os.path.join(folder, "build.ninja"), "w", encoding="ascii") as ninja:
         ninja.write(f"rule cc\n  command = {compiler} -O0 {' '.join(include)} -MD -MF $out.d -c $in -o $out\n"
                     "  deps = gcc\n  depfile = $out.d\n")
         for number in range(sources):
-            name, target = f"src/s{number}.c", f"obj/s{number}.o"
+            name, target = f"src/s{number}.c", f"{objects}/s{number}.o"
             included = chosen.sample(headers, headers_each - (number < FEW)) + ["few.h"] * (number < FEW)
             _write(os.path.join(folder, name), "".join(f"#include <{header}>\n" for header in included)
                    + source(number, number))

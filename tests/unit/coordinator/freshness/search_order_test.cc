@@ -13,9 +13,13 @@ namespace {
 class Folders : public Filesystem {
  public:
   std::optional<FileStamp> stat(const std::string& path) const override {
-    const auto it = names.find(path);
-    if (it == names.end()) return std::nullopt;
     FileStamp out;
+    if (!names.contains(path)) {
+      const auto slash = path.rfind('/');
+      const auto folder = names.find(path.substr(0, slash));
+      if (folder == names.end() || !folder->second.contains(path.substr(slash + 1))) return std::nullopt;
+      return out;
+    }
     out.is_folder = true;
     out.mtime_ns = 1 + changes.at(path);
     return out;
@@ -96,6 +100,71 @@ TEST_F(SearchOrderTest, WhatWasWrittenExistsForTheNextQuestion) {
   disk_.add("/near", "b.h");
   order_.forget("/near/b.h");
   EXPECT_TRUE(order_.exists("/near", "b.h"));
+}
+
+// A folder of so many names that each is asked for by itself.
+class CrowdedFolder : public SearchOrderTest {
+ protected:
+  CrowdedFolder() {
+    for (int i = 0; i < 1000; ++i) disk_.add("/near", "s" + std::to_string(i) + ".c");
+    EXPECT_EQ(earlier_than("/far/a.h"), Paths{});
+    disk_.lists = 0;
+  }
+  ~CrowdedFolder() override { EXPECT_EQ(disk_.lists, 0); }
+};
+
+TEST_F(CrowdedFolder, ANameThatWasAskedForChangesTheAnswerWhenItComesAndWhenItGoes) {
+  disk_.add("/near", "a.h");
+  order_.look_again();
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{"/near/a.h"});
+  disk_.names["/near"].erase("a.h");
+  disk_.add("/near", "b.o");
+  order_.look_again();
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{});
+}
+
+TEST_F(CrowdedFolder, WhatThisBuildWroteIsSeenAtOnce) {
+  disk_.add("/near", "b.o");
+  order_.forget("/near/b.o");
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{});
+  disk_.add("/near", "a.h");
+  order_.forget("/near/a.h");
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{"/near/a.h"});
+}
+
+TEST_F(CrowdedFolder, ANameThatCameBeforeItWasAskedForIsFound) {
+  disk_.add("/near", "package");
+  disk_.add("/near/package", "b.h");
+  order_.look_again();
+  EXPECT_EQ(earlier_than("/far/package/b.h"), Paths{"/near/package/b.h"});
+  disk_.lists = 0;  // of the folder in it
+}
+
+TEST_F(SearchOrderTest, AFolderThatBecomesCrowdedKeepsNoAnswer) {
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{});
+  for (int i = 0; i < 1000; ++i) disk_.add("/near", "s" + std::to_string(i) + ".c");
+  disk_.add("/near", "a.h");
+  order_.look_again();
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{"/near/a.h"});
+}
+
+// What a later build compares with is all that is there, not what was asked for.
+TEST_F(SearchOrderTest, ACrowdedFolderIsWatchedWithAllItsNames) {
+  const auto has_changed = [&] {
+    WatchList list;
+    order_.watch(list);
+    ++disk_.changes["/near"];  // a stamp alone says nothing
+    return list.look(disk_).has_changed_folders;
+  };
+  for (int i = 0; i < 1000; ++i) disk_.add("/near", "s" + std::to_string(i) + ".c");
+  EXPECT_EQ(earlier_than("/far/a.h"), Paths{});
+  EXPECT_FALSE(has_changed());
+  WatchList list;
+  order_.watch(list);
+  disk_.add("/near", "t.c");
+  EXPECT_TRUE(list.look(disk_).has_changed_folders);
+  disk_.add("/near", "a.h");  // which nobody has looked at since
+  EXPECT_TRUE(has_changed());
 }
 
 }  // namespace
