@@ -305,6 +305,7 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
   const bool memory_ran_out = !ended_well && kernel_kills(filesystem) > attempt.kernel_kills;
   const auto verdict = verdict_on(attempt.exit, memory_ran_out);
   if (!verdict.reason.empty()) return fail(key, attempt, verdict.outcome_class, verdict.reason);
+  if (!ended_well && scratch.is_full()) return fail(key, attempt, OutcomeClass::kInfrastructure, kDiskIsFull);
   if (const auto collected = collect(attempt); !collected)
     return fail(key, attempt, OutcomeClass::kInfrastructure, collected.error().message);
   const auto& command = attempt.command;

@@ -49,6 +49,7 @@ void remove_abandoned(const std::string& parent) {
 
 constexpr const char* kInMemory = "/dev/shm";
 constexpr std::uint64_t kBytesPerSlot = 1ull << 30;
+constexpr std::uint64_t kLeastBytes = 1 << 20;
 
 // For other users than root the views keep their marks in user attributes,
 // which tmpfs has since Linux 6.6.
@@ -90,6 +91,11 @@ ScratchFolder::~ScratchFolder() {
   if (lock_ < 0) return;
   ::unlink((path_ + std::string(kLockEnding)).c_str());
   ::close(lock_);
+}
+
+bool ScratchFolder::is_full() const {
+  struct statvfs space {};
+  return ::statvfs(path_.c_str(), &space) == 0 && std::uint64_t{space.f_bavail} * space.f_frsize < kLeastBytes;
 }
 
 }  // namespace extfarm

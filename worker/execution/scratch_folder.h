@@ -20,6 +20,8 @@ class ScratchFolder {
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   const std::string& path() const { return path_; }
+  // So little room that a command may have failed for want of it, whatever it says.
+  bool is_full() const;
 
  private:
   std::string path_;

@@ -29,7 +29,8 @@ constexpr Sign kSigns[] = {
     {"internal compiler error", OutcomeClass::kInfrastructure, "the compiler crashed (internal compiler error)"},
     {"frontend command failed due to signal", OutcomeClass::kInfrastructure, "the compiler crashed"},
     {"frontend command failed with exit code", OutcomeClass::kInfrastructure, "the compiler crashed"},  // in the driver itself
-    {"No space left on device", OutcomeClass::kInfrastructure, "the worker's disk is full"},
+    {"No space left on device", OutcomeClass::kInfrastructure, kDiskIsFull},
+    {"; reason: Success", OutcomeClass::kInfrastructure, kDiskIsFull},  // ar, strip and objcopy, of a file that they could not copy
 };
 
 }  // namespace

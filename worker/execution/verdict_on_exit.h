@@ -18,6 +18,8 @@ struct ExitVerdict {
   std::string reason;  // for every class but kSucceeded and kCommandFailed
 };
 
+inline constexpr const char* kDiskIsFull = "the worker's disk is full";
+
 // `memory_ran_out`: the kernel has killed something for want of memory meanwhile.
 ExitVerdict verdict_on(const ProcessExit&, bool memory_ran_out = false);
 // How many processes of this machine the kernel has killed for that, also within

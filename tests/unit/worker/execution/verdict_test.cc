@@ -46,6 +46,17 @@ TEST(Verdict, WhoIsToldToEndByABatchSystemIsNotTheUsersMistake) {
   }
 }
 
+TEST(Verdict, AFullDiskIsNotTheUsersMistakeHoweverItIsSaid) {
+  for (const char* words : {"a.s: Fatal error: can't write 12 bytes to section .text of a.o: 'No space left on device'\n",
+                            "ar: unable to copy file 'lib1.a'; reason: Success\n"}) {
+    const auto verdict = verdict_on(killed(0, words));
+    EXPECT_EQ(verdict.outcome_class, OutcomeClass::kInfrastructure) << words;
+    EXPECT_EQ(verdict.reason, kDiskIsFull) << words;
+  }
+  EXPECT_EQ(verdict_on(killed(0, "ar: unable to copy file 'lib1.a'; reason: Permission denied\n")).outcome_class,
+            OutcomeClass::kCommandFailed);
+}
+
 TEST(Verdict, AnErrorMeanwhileIsStillTheUsers) {
   EXPECT_EQ(verdict_on(killed(0, "a.c:1: error: expected ;\n"), true).outcome_class, OutcomeClass::kCommandFailed);
   EXPECT_EQ(verdict_on(killed(SIGSEGV, ""), true).outcome_class, OutcomeClass::kInfrastructure);

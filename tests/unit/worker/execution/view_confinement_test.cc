@@ -105,6 +105,29 @@ TEST_F(ViewConfinement, AFilesystemMountedBelowARootIsRefusedForTheViewWouldHide
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST_F(ViewConfinement, ACommandThatFailsOnAFullDiskIsNotTheUsersMistakeThoughItSaysNothing) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const std::string scratch = top_ + "/scratch";
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(2);
+    executor_.reset();
+    std::filesystem::create_directories(scratch);
+    if (::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=8m") != 0) ::_exit(2);
+    restart(false);
+    const auto full = run(script("head -c 20000000 /dev/zero > big 2> /dev/null; exit 1"));
+    const auto after = run(script("exit 1"));
+    executor_.reset();
+    ::_exit(full.outcome_class == OutcomeClass::kInfrastructure && full.reason == "the worker's disk is full" &&
+                    after.outcome_class != OutcomeClass::kInfrastructure
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
 TEST_F(ViewConfinement, ForgettingABusyWriterLeavesNoScratch) {
   executor_->start(key_, script("i=0; echo started; while :; do i=$((i+1)); mkdir d$i; echo x > d$i/f; done"));
   executor_->forget(key_);
