@@ -193,7 +193,7 @@ class Live(SlowMake, InBrowser):
         state = next(s for s in events if s["build"] and s["build"]["actions"]["running"] >= 2)
         titles = [attempt["title"] for worker in state["build"]["workers"] for attempt in worker["running"]]
         self.assertTrue(all(re.fullmatch(r"a_rather_long_name_of_a_source_file_\d\.o", title) for title in titles), titles)
-        self.assertGreater(state["build"]["left"], 0)
+        self.assertGreaterEqual(state["build"]["left"], 0)  # where this comes late: nothing by what the actions were guessed to take
         metrics = self.metrics()
         self.assertEqual(metrics["extfarm_build_running"], 1)
         self.assertEqual(sum(value for name, value in metrics.items() if name.startswith("extfarm_worker_running")),
