@@ -54,13 +54,20 @@ void SearchOrder::list(const std::string& folder, Listing& listing) {
   if (!is_settled(*listing.stamp)) listing.stamp.reset();
 }
 
+// Of a crowded folder: whether it is there, and keeps the answer.
+bool SearchOrder::ask(const std::string& folder, const std::string& name, Listing& listing) const {
+  const bool is_there = filesystem_.stat(folder + "/" + name).has_value();
+  (is_there ? listing.names : listing.absent).insert(name);
+  return is_there;
+}
+
 // Whether an answer is another one than before.
 bool SearchOrder::ask_again(const std::string& folder, Listing& listing) {
   listing.stamp = filesystem_.stat(folder);
   const auto before = std::exchange(listing.names, {});
   auto asked = std::exchange(listing.absent, {});
   asked.insert(before.begin(), before.end());
-  for (const auto& name : asked) (filesystem_.stat(folder + "/" + name) ? listing.names : listing.absent).insert(name);
+  for (const auto& name : asked) ask(folder, name, listing);
   if (listing.stamp && !is_settled(*listing.stamp)) listing.stamp.reset();
   return listing.names != before;
 }
@@ -72,9 +79,7 @@ bool SearchOrder::holds(const std::string& folder, const std::string& name) {
   if (is_new) list(folder, listing);
   if (listing.names.contains(name)) return true;
   if (!listing.is_crowded || listing.absent.contains(name)) return false;
-  const bool is_there = filesystem_.stat(folder + "/" + name).has_value();
-  (is_there ? listing.names : listing.absent).insert(name);
-  return is_there;
+  return ask(folder, name, listing);
 }
 
 void SearchOrder::refresh() {

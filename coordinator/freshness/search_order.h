@@ -73,6 +73,7 @@ class SearchOrder {
   void list(const std::string& folder, Listing&);
   bool ask_again(const std::string& folder, Listing&);
   void forget_found();
+  bool ask(const std::string& folder, const std::string& name, Listing&) const;
   bool holds(const std::string& folder, const std::string& name);
   Digest names_now(const std::string& folder, const Listing&) const;
   bool differ_in_what_was_asked(const Names&, const Names&) const;

@@ -115,7 +115,7 @@ class Campaign:
             else:
                 said += build.output()
                 # Its worker's clock then runs behind the kernel's, which stamps the files: what it meets first looks changed.
-                has_clock_behind = any("clock steps" in told for told in schedule.told)
+                has_clock_behind = any("builder's clock steps" in told for told in schedule.told)
                 return problems_of(self.folder, build.wait(), self._expected, ACTIONS, may_run_here=has_clock_behind), said
             said += build.output() + "(killed)\n"
 

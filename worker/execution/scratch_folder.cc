@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/system/filesystem.h"
 #include "worker/execution/output_collection.h"
 
 namespace extfarm {
@@ -94,8 +95,7 @@ ScratchFolder::~ScratchFolder() {
 }
 
 bool ScratchFolder::is_full() const {
-  struct statvfs space {};
-  return ::statvfs(path_.c_str(), &space) == 0 && std::uint64_t{space.f_bavail} * space.f_frsize < kLeastBytes;
+  return free_bytes(path_).value_or(kLeastBytes) < kLeastBytes;
 }
 
 }  // namespace extfarm

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "attempt_fixture.h"
 #include "common/system/filesystem.h"
-#include "tests/unit/worker/execution/attempt_fixture.h"
 
 namespace extfarm {
 namespace {

@@ -1,10 +1,10 @@
 // What a command inside the private view cannot do, and what it does that must be told.
 #include <sys/mount.h>
 #include <sys/wait.h>
-#include <sched.h>
 
 #include "attempt_fixture.h"
 #include "common/process/process_tree.h"
+#include "own_mounts.h"
 
 namespace extfarm {
 namespace {
@@ -86,46 +86,32 @@ TEST_F(ViewConfinement, TwoAttemptsThatWriteOneNameDoNotMeet) {
 }
 
 TEST_F(ViewConfinement, AFilesystemMountedBelowARootIsRefusedForTheViewWouldHideIt) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
   std::filesystem::create_directories(tree_ + "/inner");
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(2);
+  run_in_own_mounts([&]() -> const char* {
     restart(false);  // in this mount namespace
-    const bool is_well_before = run(script("true")).outcome_class == OutcomeClass::kSucceeded;
-    if (::mount("tmpfs", (tree_ + "/inner").c_str(), "tmpfs", 0, nullptr) != 0) ::_exit(2);
+    if (run(script("true")).outcome_class != OutcomeClass::kSucceeded) return "not well before";
+    if (::mount("tmpfs", (tree_ + "/inner").c_str(), "tmpfs", 0, nullptr) != 0) return "not mounted";
     const auto outcome = run(script("true"));
-    const bool is_refused = is_well_before && outcome.outcome_class == OutcomeClass::kRefused &&
-                            outcome.reason.find(tree_ + "/inner") != std::string::npos;
     executor_.reset();
-    ::_exit(is_refused ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+    if (outcome.outcome_class != OutcomeClass::kRefused) return "not refused";
+    return outcome.reason.find(tree_ + "/inner") != std::string::npos ? nullptr : "the mount is not named";
+  });
 }
 
 TEST_F(ViewConfinement, ACommandThatFailsOnAFullDiskIsNotTheUsersMistakeThoughItSaysNothing) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
-  const pid_t pid = ::fork();
-  if (pid == 0) {
+  run_in_own_mounts([&]() -> const char* {
     const std::string scratch = top_ + "/scratch";
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(2);
     executor_.reset();
     std::filesystem::create_directories(scratch);
-    if (::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=8m") != 0) ::_exit(2);
+    if (::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=8m") != 0) return "not mounted";
     restart(false);
     const auto full = run(script("head -c 20000000 /dev/zero > big 2> /dev/null; exit 1"));
     const auto after = run(script("exit 1"));
     executor_.reset();
-    ::_exit(full.outcome_class == OutcomeClass::kInfrastructure && full.reason == "the worker's disk is full" &&
-                    after.outcome_class != OutcomeClass::kInfrastructure
-                ? 0
-                : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+    if (full.outcome_class != OutcomeClass::kInfrastructure) return "not the worker's mishap";
+    if (full.reason != "the worker's disk is full") return "another reason";
+    return after.outcome_class != OutcomeClass::kInfrastructure ? nullptr : "the disk is taken for full afterwards";
+  });
 }
 
 TEST_F(ViewConfinement, ForgettingABusyWriterLeavesNoScratch) {
