@@ -18,7 +18,8 @@ struct ExitVerdict {
   std::string reason;  // for every class but kSucceeded and kCommandFailed
 };
 
-inline constexpr const char* kDiskIsFull = "the worker's disk is full";
+inline constexpr const char* kDiskIsFull =
+    "the disk of the worker's scratch folder is full: make room there, or start the worker with --scratch elsewhere";
 
 // `memory_ran_out`: the kernel has killed something for want of memory meanwhile.
 ExitVerdict verdict_on(const ProcessExit&, bool memory_ran_out = false);

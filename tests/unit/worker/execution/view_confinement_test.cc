@@ -109,7 +109,9 @@ TEST_F(ViewConfinement, ACommandThatFailsOnAFullDiskIsNotTheUsersMistakeThoughIt
     const auto after = run(script("exit 1"));
     executor_.reset();
     if (full.outcome_class != OutcomeClass::kInfrastructure) return "not the worker's mishap";
-    if (full.reason != "the worker's disk is full") return "another reason";
+    if (full.reason !=
+        "the disk of the worker's scratch folder is full: make room there, or start the worker with --scratch elsewhere")
+      return "another reason";
     return after.outcome_class != OutcomeClass::kInfrastructure ? nullptr : "the disk is taken for full afterwards";
   });
 }
