@@ -1,7 +1,9 @@
 // How much a compile has to get through: the names in its source, in what that
 // includes from beside it, and in what macros stand for.  Tables of numbers,
 // however long, are soon read.  Roughly: no condition is evaluated, only
-// quoted headers are looked for, a macro's arguments count once.
+// quoted headers are looked for, a macro's arguments count once.  Of the
+// system's headers those count that declare a processor's instructions: they
+// take longer than all others that C sources include.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +27,7 @@ class CompiledText {
   struct File {
     double size_bytes = 0, names = 0;
     std::vector<std::string> included;  // quoted
+    bool has_intrinsics = false;        // it includes the header that declares them
     SourceParts parts;                  // of what is a header by its file's name, without code
   };
   struct Included {

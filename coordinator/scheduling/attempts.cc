@@ -78,6 +78,7 @@ void Scheduler::State::begin_lease(ActionId id, ActionState& action, WorkerId wo
   lease.memory = memory_class_of(static_cast<double>(memory_bytes));
   worker.reserved_bytes += bytes_of(lease.memory);
   const bool is_queued = worker.live.size() >= worker.slots;
+  lease.had_slot = !is_queued;
   leases.push_back(lease);
   worker.live.push_back({lease_id, now, now + from_seconds(lease.predicted_seconds), 0, is_queued});
   const Duration clock = memory_clock + (memory_clock_from ? now - *memory_clock_from : Duration{0});

@@ -1,6 +1,7 @@
 // Second attempts at what is overdue, and leases that are taken back from the
 // queue of a worker when another could start them at once.
 #include <algorithm>
+#include <functional>
 
 #include "coordinator/scheduling/scheduler_state.h"
 
@@ -8,6 +9,8 @@ namespace extfarm::scheduling {
 namespace {
 
 constexpr std::size_t kMostLooked = 32;  // at one event
+// Of what an action is predicted to take where it runs.
+constexpr double kJustBegun = 0.25, kWorthBeginningAgain = 0.2;
 
 Timestamp overdue_at(const SchedulerPolicy& policy, const Lease& lease) {
   const double factor = lease.is_guess ? policy.overdue_factor_of_guesses : policy.overdue_factor;
@@ -66,6 +69,38 @@ void Scheduler::State::recall_queued() {
     take_back(id);
     dispatch();
   }
+}
+
+// Who comes first gets the longest chains, however slow it is: a laptop's own
+// worker is there before all others.
+void Scheduler::State::call_to_newcomers() {
+  for (const WorkerId id : std::exchange(newcomers, {})) {
+    const WorkerState* worker = fleet.find(id);
+    if (worker != nullptr && worker->takes_actions()) call_to(*worker);
+  }
+}
+
+// What has just begun on slower hosts, if it would end there so much later.
+void Scheduler::State::call_to(const WorkerState& newcomer) {
+  std::vector<std::pair<double, LeaseId>> candidates;  // by level
+  for (const auto& [id, worker] : fleet.workers()) {
+    if (worker.speed.speed_class() >= newcomer.speed.speed_class()) continue;
+    for (const LiveLease& live : worker.live) {
+      const Lease& lease = at(live.lease);
+      const ActionState& action = at(lease.action);
+      const double level = level_of(lease.action);
+      if (live.is_queued || action.has_backup || action.is_particular || !newcomer.has(toolchains[action.toolchain].digest)) continue;
+      if (ready.size() > 0 && level <= ready.highest_level()) continue;  // that would take the slot
+      const Duration there = from_seconds(lease.predicted_seconds);
+      const Timestamp end_here = now + from_seconds(predict(action) / newcomer.speed.value());
+      const bool has_just_begun = seconds(now - lease.started_at) <= kJustBegun * seconds(there);
+      if (has_just_begun && seconds(live.expected_end - end_here) >= kWorthBeginningAgain * seconds(there))
+        candidates.emplace_back(level, live.lease);
+    }
+  }
+  std::sort(candidates.begin(), candidates.end(), std::greater<>());
+  if (candidates.size() > newcomer.slots) candidates.resize(newcomer.slots);
+  for (const auto& [level, lease] : candidates) take_back(lease);
 }
 
 void Scheduler::State::take_back(LeaseId id) {

@@ -43,7 +43,10 @@ void Scheduler::State::refresh(WorkerId id) {
   const bool takes_actions = worker->takes_actions();
   for (auto& toolchain : toolchains) {
     const bool belongs = takes_actions && worker->has(toolchain.digest);
-    if (belongs != toolchain.pool.contains(id)) toolchain.has_changed = true;
+    if (belongs != toolchain.pool.contains(id)) {
+      toolchain.has_changed = true;
+      if (belongs && policy.calls_to_newcomers) newcomers.push_back(id);
+    }
     if (!belongs)
       toolchain.pool.remove(id);
     else if (toolchain.has_changed || toolchain.pool.standing(id) != standing)
@@ -57,10 +60,10 @@ std::uint32_t Scheduler::State::queue_depth(const WorkerState& worker) const {
   if (worker.has_given_back) return 0;
   // It would begin at once what is to wait.
   if (worker.slot_limit < worker.own_slots) return 0;
-  if (worker.round_trip_seconds == 0 || worker.mean_run_seconds == 0) return 0;
-  const double depth =
-      policy.queue_round_trips * worker.slots * worker.round_trip_seconds / worker.mean_run_seconds;
-  if (depth < policy.least_queue) return 0;
+  if (worker.mean_run_seconds == 0) return 0;
+  const double idle_share = worker.round_trip_seconds / worker.mean_run_seconds;
+  if (idle_share < policy.least_round_trip) return 0;
+  const double depth = policy.queue_round_trips * worker.slots * idle_share;
   return static_cast<std::uint32_t>(std::min<double>(worker.slots, std::ceil(depth)));
 }
 

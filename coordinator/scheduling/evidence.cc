@@ -49,6 +49,7 @@ void Scheduler::State::learn_from(const Lease& lease, ActionState& action, const
   }
   if (worker != nullptr) {
     worker->mean_run_seconds = worker->mean_run_seconds == 0 ? run : 0.9 * worker->mean_run_seconds + 0.1 * run;
+    if (lease.had_slot) learn_round_trip(*worker, now - lease.sent_at - e.run_time);
   }
   if (e.outcome != OutcomeClass::kSucceeded) return;
   if (policy.learns_speeds && worker != nullptr) {
@@ -60,6 +61,13 @@ void Scheduler::State::learn_from(const Lease& lease, ActionState& action, const
     refresh(lease.worker);
   }
   predictor.learn(action.is_guess, action.category, action.predicted_seconds, run * speed);
+}
+
+// What a slot without a queue is idle for between two actions.
+void Scheduler::State::learn_round_trip(WorkerState& worker, Duration round_trip) {
+  if (round_trip <= Duration{0} || round_trip > policy.longest_round_trip) return;
+  const double took = seconds(round_trip);
+  worker.round_trip_seconds = worker.round_trip_seconds == 0 ? took : 0.8 * worker.round_trip_seconds + 0.2 * took;
 }
 
 // Another attempt was quicker: this host takes at least as long as it has so far.

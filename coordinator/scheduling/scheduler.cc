@@ -68,6 +68,7 @@ void Scheduler::State::settle() {
   correct_levels();
   note_overdue();
   start_backups();
+  call_to_newcomers();
   dispatch();
   recall_queued();
   give_up_waiting();
@@ -170,12 +171,7 @@ void Scheduler::State::read_held(const HeartbeatReceived& e, WorkerState& worker
       continue;
     }
     next = static_cast<std::size_t>(live - worker.live.data()) + 1;
-    const bool was_listed = std::exchange(live->listed_in, e.sequence) != 0;
-    if (!was_listed && now - live->sent_at <= policy.longest_round_trip) {
-      const double took = seconds(now - live->sent_at);
-      worker.round_trip_seconds =
-          worker.round_trip_seconds == 0 ? took : 0.8 * worker.round_trip_seconds + 0.2 * took;
-    }
+    live->listed_in = e.sequence;
     if (held.phase != LeasePhase::kQueued && live->is_queued) note_start(*live);
   }
 }

@@ -26,14 +26,16 @@ struct SchedulerPolicy {
   bool corrects_guesses = true;  // by what others of their category really took
   // placement
   bool learns_speeds = true;     // off: all hosts are taken for equal
+  // A round trip: from the sending of an action to its outcome, beside its run.
   double queue_round_trips = 3;  // a worker's queue bridges as many; 0: nothing queues on workers
+  double least_round_trip = 0.002;  // of a mean run; shorter ones are not worth a queue
   Duration longest_round_trip = std::chrono::milliseconds(500);  // what is told later was lost, and told again
   // A slot is kept for so long for the chain behind an action that has ended; 0: none is.
   Duration successor_patience = std::chrono::milliseconds(100);
-  double least_queue = 0.1;      // less than this is none: actions last seconds
   // admission
   double memory_headroom = 1.25;  // × predicted peak; 0: memory is not looked at
   std::uint64_t unknown_peak_bytes = 256ull << 20;  // until an action of its category has ended
+  bool calls_to_newcomers = true;  // what has just begun on slower hosts
   // backup
   double backup_share = 0.05;   // of the actions, and one at least; 0: none
   std::uint32_t overdue_of_sick = 2;  // attempts at one time on a host that ends nothing: all there are overdue

@@ -75,6 +75,7 @@ struct Lease {
   MemoryClass memory = 0;
   bool is_live = false;   // its outcome is awaited: its worker has a LiveLease of it
   bool is_guess = false;  // what was predicted
+  bool had_slot = false;  // as it was sent: it did not have to queue
   bool is_overdue = false;
   bool counts_as_overdue = false;  // by itself, not because its host is sick
 };
@@ -169,6 +170,8 @@ struct Scheduler::State {
   void watch(LeaseId, const Lease&);
   void unwatch(LeaseId);
   void recall_queued();
+  void call_to_newcomers();
+  void call_to(const WorkerState&);
   void take_back(LeaseId);
   void note_overdue();
   void start_backups();
@@ -179,6 +182,7 @@ struct Scheduler::State {
   double predict_tail(const ActionState&) const;
   void learn_tails(const ActionSubmitted&, double level_seconds);
   void learn_from(const Lease&, ActionState&, const OutcomeReceived&);
+  void learn_round_trip(WorkerState&, Duration);
   void learn_lower_bound(const Lease&);
   void suspect(ActionId, const Lease&);
   void confirm_suspicions(ActionId, WorkerId succeeded_at);
@@ -222,6 +226,7 @@ struct Scheduler::State {
   std::set<std::pair<Timestamp, WorkerId>> quarantines;    // by their ends
   std::optional<std::pair<ActionId, WorkerId>> kept;       // memory is kept for it there
   Successors successors;
+  std::vector<WorkerId> newcomers;                         // can run what they could not before the event
   std::optional<Timestamp> look_again;                     // at actions held for a faster host or a successor
   Duration memory_clock{0};                                // runs while memory alone keeps slots idle
   std::optional<Timestamp> memory_clock_from;

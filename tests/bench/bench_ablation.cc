@@ -8,7 +8,7 @@
 namespace extfarm::bench {
 namespace {
 
-constexpr std::uint64_t kSeeds = 5;
+constexpr std::uint64_t kSeeds = 16;
 
 struct Case {
   const char* rule;
@@ -31,6 +31,12 @@ std::vector<Case> cases() {
   using Policy = scheduling::SchedulerPolicy;
   const auto half_slow = [](std::vector<Host>& hosts) {
     for (std::size_t i = 1; i < hosts.size(); i += 2) hosts[i].speed = 0.6;
+  };
+  const auto fast_ones_later = [](std::vector<Host>& hosts) {
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+      if (i % 2 == 0) hosts[i].speed = 0.6;
+      else hosts[i].joins_at_seconds = 0.5;
+    }
   };
   const auto little_memory = [](std::vector<Host>& hosts) {
     for (auto& host : hosts) host.memory_bytes = std::uint64_t{2} << 30;
@@ -59,6 +65,15 @@ std::vector<Case> cases() {
        [=] { return eight_hosts(half_slow); }},
       {"speeds learned", "half of the hosts at 0.6, first build", [](Policy& p) { p.learns_speeds = false; },
        [=] { return eight_hosts(half_slow); }, false},
+      {"newcomers called to", "32 slots at 0.6, and 32 half a second later, history",
+       [](Policy& p) { p.calls_to_newcomers = false; }, [=] { return eight_hosts(fast_ones_later); }},
+      {"newcomers called to", "4 slots at 0.6, and 4 half a second later, history",
+       [](Policy& p) { p.calls_to_newcomers = false; },
+       [=] {
+         auto hosts = four_and_four();
+         hosts[0].joins_at_seconds = 0.5;
+         return hosts;
+       }},
       {"queues on workers", "a hundredth of the durations, 5 ms each way", [](Policy& p) { p.queue_round_trips = 0; },
        [] { return eight_hosts(); }, true, 0.01, 0.005},
       {"memory admission", "2 GiB for 8 slots, history", [](Policy& p) { p.memory_headroom = 0; },
@@ -85,7 +100,7 @@ nlohmann::ordered_json measure(Graph graph, const Case& c) {
     settings.has_history = c.has_history;
     settings.costs.one_way = c.one_way_seconds;
     const auto add = [&](BuildResult& sum) {
-      const auto result = build(graph, c.hosts(), settings);
+      const auto result = build(graph, turned(c.hosts(), seed), settings);
       sum.wall_seconds += result.wall_seconds / kSeeds;
       sum.wasted_seconds += result.wasted_seconds / kSeeds;
       sum.counts.retried += result.counts.retried;
@@ -94,7 +109,7 @@ nlohmann::ordered_json measure(Graph graph, const Case& c) {
     c.turn_off(settings.policy);
     add(without);
   }
-  std::printf("%-14s %-18s %-44s %8.2f %8.2f %7.3f %8.1f %8.1f\n", graph.name.c_str(), c.rule, c.situation,
+  std::printf("%-14s %-20s %-52s %8.2f %8.2f %7.3f %8.1f %8.1f\n", graph.name.c_str(), c.rule, c.situation,
               with.wall_seconds, without.wall_seconds, without.wall_seconds / with.wall_seconds, with.wasted_seconds,
               without.wasted_seconds);
   return {{"trace", graph.name}, {"rule", c.rule}, {"situation", c.situation}, {"with_seconds", with.wall_seconds},
@@ -110,7 +125,7 @@ int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::printf("wall seconds with the rule and without; slot seconds wasted on attempts that came to nothing\n");
-  std::printf("%-14s %-18s %-44s %8s %8s %7s %8s %8s\n", "trace", "rule", "situation", "with", "without", "ratio",
+  std::printf("%-14s %-20s %-52s %8s %8s %7s %8s %8s\n", "trace", "rule", "situation", "with", "without", "ratio",
               "wasted", "wasted");
   for (const Graph& graph : read_traces(arguments.rest)) {
     for (const auto& c : cases()) rows.push_back(measure(graph, c));

@@ -25,7 +25,7 @@ class Farm {
  public:
   Farm(const Graph& graph, const std::vector<Host>& hosts, const BuildSettings& settings)
       : graph_(graph), settings_(settings), dice_(settings.seed), scheduler_(settings.policy) {
-    for (const auto& host : hosts) hosts_.push_back({host, {}, 1, true});
+    for (const auto& host : hosts) hosts_.emplace_back().host = host;
     waits_for_.resize(graph.steps.size());
     behind_.resize(graph.steps.size());
     for (std::uint32_t i = 0; i < graph.steps.size(); ++i) {
@@ -41,7 +41,12 @@ class Farm {
   }
 
   BuildResult run() {
-    for (std::size_t i = 0; i < hosts_.size(); ++i) join(i);
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+      if (const double when = hosts_[i].host.joins_at_seconds; when > 0)
+        time_.at({from_seconds(when)}, [this, i] { join(i); });
+      else
+        join(i);
+    }
     for (std::uint32_t i = 0; i < graph_.steps.size(); ++i) {
       if (waits_for_[i] == 0) submit(i);
     }
@@ -57,6 +62,7 @@ class Farm {
  private:
   struct Attempt {
     std::uint32_t step = 0;
+    double arrived = 0;
     bool runs = false;
     double started = 0;
   };
@@ -65,6 +71,8 @@ class Farm {
     std::map<LeaseId, Attempt> leases;
     std::uint64_t sequence = 1;
     bool is_alive = true;
+    Timestamp next_beat;
+    bool has_news = false;  // for it
   };
 
   double now() const { return seconds(time_.now().since_start); }
@@ -106,7 +114,15 @@ class Farm {
 
   void beat(std::size_t i) {
     Machine& machine = hosts_[i];
-    if (!machine.is_alive) return;
+    if (!machine.is_alive || machine.has_news) return;
+    if (time_.now() < machine.next_beat) {
+      machine.has_news = true;
+      return time_.at(machine.next_beat, [this, i] {
+        hosts_[i].has_news = false;
+        beat(i);
+      });
+    }
+    machine.next_beat = time_.now() + from_seconds(settings_.costs.heartbeats_apart);
     scheduling::HeartbeatReceived e{id_of(i), machine.sequence++, machine.host.slots, false, {}, machine.host.memory_bytes};
     for (const auto& [lease, attempt] : machine.leases)
       e.leases.push_back({lease, attempt.runs ? LeasePhase::kRunning : LeasePhase::kQueued});
@@ -149,7 +165,7 @@ class Farm {
     } else if (const auto* send = std::get_if<scheduling::SendAction>(&command)) {
       const auto i = static_cast<std::size_t>(send->worker.value - 1);
       time_.after(one_way(), [this, i, lease = send->lease, step = send->action.value - 1] {
-        hosts_[i].leases[lease].step = static_cast<std::uint32_t>(step);
+        hosts_[i].leases[lease] = {static_cast<std::uint32_t>(step), now()};
         start_next(i);
         beat(i);
       });
@@ -214,8 +230,8 @@ class Farm {
         run = 0.05;
       }
       if (hangs(machine)) continue;
-      time_.after(from_seconds(settings_.costs.set_up + run),
-                  [this, i, id = lease, outcome, run] { finish(i, id, outcome, run); });
+      run += std::max(0.0, settings_.costs.set_up - (now() - attempt.arrived));
+      time_.after(from_seconds(run), [this, i, id = lease, outcome, run] { finish(i, id, outcome, run); });
     }
   }
 
@@ -250,6 +266,11 @@ class Farm {
 };
 
 }  // namespace
+
+std::vector<Host> turned(std::vector<Host> hosts, std::uint64_t seed) {
+  std::rotate(hosts.begin(), hosts.begin() + static_cast<std::ptrdiff_t>(seed % hosts.size()), hosts.end());
+  return hosts;
+}
 
 double lower_bound_seconds(const Graph& graph, const std::vector<Host>& hosts) {
   double total = 0, fastest = 0;

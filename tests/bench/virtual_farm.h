@@ -19,13 +19,15 @@ struct Host {
   std::uint32_t slots = 1;
   double speed = 1;
   std::uint64_t memory_bytes = 0;  // 0: more than anything needs
+  double joins_at_seconds = 0;
   enum class Fault { kNone, kKilled, kHangs, kSlow, kBroken } fault = Fault::kNone;
   double fault_at_seconds = 0;  // kSlow and kBroken: from the start
 };
 
 struct Costs {  // measured on real hosts; seconds
   double one_way = 0.0005;     // a message
-  double set_up = 0.002;       // of an attempt: view, fork, exec
+  double set_up = 0.002;       // of an attempt: view, fork, exec; while it waits for a slot, if it has to
+  double heartbeats_apart = 0.01;  // at least, however much there is to tell
   double publication = 0.002;  // fetch, check, write
   double front_end = 0.001;    // from an answer to the next request
 };
@@ -47,6 +49,8 @@ struct BuildResult {
   double efficiency() const { return lower_bound_seconds / wall_seconds; }
 };
 
+// The same hosts, another first for each seed: the first one gets the longest chain.
+std::vector<Host> turned(std::vector<Host>, std::uint64_t seed);
 double lower_bound_seconds(const Graph&, const std::vector<Host>&);
 BuildResult build(const Graph&, const std::vector<Host>&, const BuildSettings&);
 

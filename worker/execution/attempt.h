@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/descriptor.h"
 #include "common/base/strong_id.h"
 #include "common/base/timestamp.h"
 #include "common/model/action.h"
@@ -23,15 +24,19 @@
 namespace extfarm {
 
 struct Attempt {
-  enum class State { kWaitingForInputs, kRunning, kListing, kFinished };
+  enum class State { kWaitingForInputs, kPrepared, kRunning, kListing, kFinished };
 
   Action action;
   State state = State::kWaitingForInputs;
+  bool has_slot = true;  // false: it is only being prepared
   std::string folder, temporary;
   std::string program;  // resolved
   std::optional<PrivateView> view, listing_view;
   PreparedCommand command;
   std::optional<ProcessId> process;
+  std::optional<Descriptor> gate;  // kPrepared in a view: a byte lets the command begin
+  Timestamp prepared;              // likewise: since when the process waits for it
+  Duration waited{0};              // and for how long it did
   bool gives_way = false;  // its process does, see make_idle()
   ProcessExit exit;
   std::vector<CollectedOutput> outputs;

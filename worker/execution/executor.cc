@@ -1,10 +1,12 @@
 #include "worker/execution/executor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -13,6 +15,7 @@
 #include "common/compiler/toolchain_probe.h"
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
+#include "worker/execution/acceptance.h"
 #include "worker/execution/attempt.h"
 #include "worker/execution/command_preparation.h"
 #include "worker/execution/direct_mode.h"
@@ -36,26 +39,24 @@ constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
 // For killed processes to be gone at the end; one may hang in a dead mount.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
 
-std::string does_not_run(const std::string& program) {
-  return "this worker does not run " + program + "; start it with --trust for its folder";
-}
-
 }  // namespace
 
 struct Executor::Impl {
   using State = Attempt::State;
 
   Impl(ExecutorSettings s, const Clock& c)
-      : settings(std::move(s)), scratch(settings.scratch), clock(c), digests(filesystem), probe(runner, digests) {}
+      : settings(std::move(s)), scratch(settings.scratch), clock(c), digests(filesystem), probe(runner, digests), acceptance(settings, probe, filesystem) {}
 
   Result<void> begin_views();
-  void begin(const AttemptKey&, Attempt&);
-  std::optional<Outcome> refusal(Attempt&);
-  Result<Toolchain> ask(const ToolchainSpec&);
+  void begin(const AttemptKey&, const Action&, bool has_slot);
+  void give_slot(const AttemptKey&, Attempt&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void ask_for_input(const AttemptKey&, const std::string& path, Attempt::Arriving&);
   void launch(const AttemptKey&, Attempt&);
-  void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv);
+  void wait_in_view(const AttemptKey&, Attempt&);
+  void let_begin(const AttemptKey&, Attempt&);
+  void run(const AttemptKey&, Attempt&, const std::vector<std::string>& argv, int gate = -1);
+  void stop(Attempt&);
   void let_give_way();
   void end_process(const AttemptKey&, Attempt&, ProcessExit);
   void conclude(const AttemptKey&, Attempt&);
@@ -72,6 +73,7 @@ struct Executor::Impl {
   HiddenReads hidden_reads{filesystem};
   ProcessRunner runner;
   ToolchainProbe probe;
+  Acceptance acceptance;
   ViewMode mode = ViewMode::kPrivate;
   std::string mode_reason;
   std::map<AttemptKey, Attempt> attempts;
@@ -112,12 +114,26 @@ Executor::~Executor() {
   }
 }
 
-void Executor::start(const AttemptKey& key, const Action& action) {
+void Executor::prepare(const AttemptKey& key, const Action& action) {
   forget(key);
-  auto& attempt = impl_->attempts[key];
-  attempt.action = action;
-  attempt.started = impl_->clock.now();
-  impl_->begin(key, attempt);
+  impl_->begin(key, action, false);
+}
+
+void Executor::start(const AttemptKey& key, const Action& action) {
+  const auto prepared = impl_->attempts.find(key);
+  if (prepared != impl_->attempts.end() && !prepared->second.has_slot) return impl_->give_slot(key, prepared->second);
+  forget(key);
+  impl_->begin(key, action, true);
+}
+
+void Executor::Impl::give_slot(const AttemptKey& key, Attempt& attempt) {
+  attempt.has_slot = true;
+  if (attempt.state != State::kPrepared) return;  // it waits for inputs, or has failed already
+  if (auto refused = acceptance.refusal_of_toolchain(attempt.action)) {
+    stop(attempt);
+    return finish(key, attempt, std::move(*refused));
+  }
+  let_begin(key, attempt);
 }
 
 void Executor::Impl::fail(const AttemptKey& key, Attempt& attempt, OutcomeClass outcome_class,
@@ -133,56 +149,12 @@ void Executor::Impl::finish(const AttemptKey& key, Attempt& attempt, Outcome out
   events.push_back({AttemptEvent::Kind::kFinished, key, "", 0, std::move(outcome)});
 }
 
-// A driver that is asked for its parts is run, and outside every view.
-Result<Toolchain> Executor::Impl::ask(const ToolchainSpec& spec) {
-  std::error_code absent;
-  if (!fs::exists(spec.driver, absent)) return probe.probe(spec);  // says so
-  const auto name = trusted_name(spec.driver, settings.trusted_prefixes);
-  if (!name) return failure(ErrorCode::kRefused, does_not_run(spec.driver));
-  auto named = spec;
-  named.driver = *name;
-  auto toolchain = probe.probe(named);
-  if (toolchain) toolchain->spec = spec;
-  return toolchain;
-}
-
-// Why this worker does not run it; nullopt when it does.
-std::optional<Outcome> Executor::Impl::refusal(Attempt& attempt) {
-  Outcome outcome;
-  outcome.outcome_class = OutcomeClass::kRefused;
-  std::error_code failed;
-  const auto name = trusted_name(attempt.action.program, settings.trusted_prefixes);
-  if (!name) {
-    outcome.reason = does_not_run(attempt.action.program);
-    return outcome;
-  }
-  attempt.action.program = *name;
-  attempt.program = fs::canonical(*name, failed).string();
-  if (auto distrust = make_trustworthy(attempt.action, attempt.program, settings.trusted_prefixes,
-                                       settings.only_compilers, filesystem)) {
-    outcome.reason = *distrust;
-    return outcome;
-  }
-  for (const auto& root : attempt.action.view_roots) {
-    const std::string real = fs::canonical(root, failed).string();
-    if (!failed && real == root && lies_below_any(real, settings.permitted_roots)) continue;
-    outcome.reason =
-        failed ? "the folder " + root + " is not there on this worker; is the shared filesystem mounted?"
-               : "this worker makes no view of " + root + "; start it with --root for it";
-    return outcome;
-  }
-  if (attempt.action.toolchain_digest.is_zero()) return std::nullopt;
-  const auto toolchain = ask(attempt.action.toolchain);
-  if (toolchain && toolchain->digest == attempt.action.toolchain_digest) return std::nullopt;
-  const bool is_refused = !toolchain && toolchain.error().code == ErrorCode::kRefused;
-  outcome.outcome_class = is_refused ? OutcomeClass::kRefused : OutcomeClass::kToolchainDiffers;
-  outcome.reason =
-      toolchain ? attempt.action.toolchain.driver + " is another one here" : toolchain.error().message;
-  return outcome;
-}
-
-void Executor::Impl::begin(const AttemptKey& key, Attempt& attempt) {
-  if (auto refused = refusal(attempt)) return finish(key, attempt, std::move(*refused));
+void Executor::Impl::begin(const AttemptKey& key, const Action& action, bool has_slot) {
+  Attempt& attempt = attempts[key];
+  attempt.action = action;
+  attempt.started = clock.now();
+  attempt.has_slot = has_slot;
+  if (auto refused = acceptance.refusal(attempt)) return finish(key, attempt, std::move(*refused));
   attempt.folder = scratch.path() + "/a" + std::to_string(next_folder++);
   attempt.temporary = attempt.folder + "/tmp";
   std::error_code failed;
@@ -248,13 +220,33 @@ void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
       return fail(key, attempt, OutcomeClass::kRefused, redirected.error().message + " (" + mode_reason + ")");
     attempt.redirected = std::move(*redirected);
   }
-  look_at_inputs(attempt, digests);
-  attempt.kernel_kills = kernel_kills_before.count(filesystem, clock.now());
-  run(key, attempt, attempt.command.argv);
-  if (attempt.state != State::kFinished) attempt.state = State::kRunning;
+  if (attempt.has_slot) return let_begin(key, attempt);
+  attempt.state = State::kPrepared;
+  if (attempt.view) wait_in_view(key, attempt);
 }
 
-void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vector<std::string>& argv) {
+void Executor::Impl::wait_in_view(const AttemptKey& key, Attempt& attempt) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return fail(key, attempt, OutcomeClass::kInfrastructure, std::string("no pipe: ") + std::strerror(errno));
+  const Descriptor gate(ends[0]);
+  attempt.gate.emplace(ends[1]);
+  attempt.prepared = clock.now();
+  run(key, attempt, attempt.command.argv, gate.get());
+}
+
+void Executor::Impl::let_begin(const AttemptKey& key, Attempt& attempt) {
+  look_at_inputs(attempt, digests);
+  attempt.kernel_kills = kernel_kills_before.count(filesystem, clock.now());
+  attempt.state = State::kRunning;
+  if (!attempt.gate) return run(key, attempt, attempt.command.argv);
+  attempt.waited = clock.now() - attempt.prepared;
+  if (settings.time_limit) attempt.stopped_at = clock.now() + *settings.time_limit;
+  write_all(attempt.gate->get(), "!");  // one that is dead already says so itself
+  attempt.gate.reset();
+}
+
+void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vector<std::string>& argv, int gate) {
   ProcessRequest request;
   request.program = attempt.action.program;
   request.argv = argv;
@@ -267,14 +259,14 @@ void Executor::Impl::run(const AttemptKey& key, Attempt& attempt, const std::vec
   Spawn spawn;
   if (view) {
     spawn = [&](const ProcessRequest& asked, const ChildEnds& ends) {
-      return fork_server->spawn(asked, view->plan(), ends);
+      return fork_server->spawn(asked, view->plan(), ends, gate);
     };
   } else {
     request.before_exec = [&] { return confine_directly(settings.limits, attempt.folder); };
   }
   const auto started = runner.start(request, spawn);
   if (!started) return fail(key, attempt, OutcomeClass::kInfrastructure, started.error().message);
-  if (settings.time_limit) attempt.stopped_at = clock.now() + *settings.time_limit;
+  if (settings.time_limit && gate < 0) attempt.stopped_at = clock.now() + *settings.time_limit;
   attempt.process = *started;
   attempt.gives_way = false;
   processes[*started] = key;
@@ -299,6 +291,7 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
     return conclude(key, attempt);
   }
   attempt.exit = std::move(exit);
+  attempt.exit.run_time -= attempt.waited;
   if (is_hindered(attempt.exit, mode == ViewMode::kDirect))
     return fail(key, attempt, OutcomeClass::kRefused, "the command wanted what this worker's confinement does not allow");
   const bool ended_well = attempt.exit.signal == 0 && attempt.exit.exit_code == 0;
@@ -330,14 +323,18 @@ void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
   finish(key, attempt, outcome_of(attempt, filesystem, digests, hidden_reads));
 }
 
+void Executor::Impl::stop(Attempt& attempt) {
+  if (!attempt.process) return;
+  runner.stop(*attempt.process, Duration{0});
+  dying[*attempt.process] = attempt.folder;
+  processes.erase(*attempt.process);
+  attempt.process.reset();
+}
+
 void Executor::forget(const AttemptKey& key) {
   const auto it = impl_->attempts.find(key);
   if (it == impl_->attempts.end()) return;
-  if (it->second.process) {
-    impl_->runner.stop(*it->second.process, Duration{0});
-    impl_->dying[*it->second.process] = it->second.folder;
-    impl_->processes.erase(*it->second.process);
-  }
+  impl_->stop(it->second);
   const std::string folder = it->second.folder;
   impl_->attempts.erase(it);
   std::erase_if(impl_->events, [&](const AttemptEvent& event) { return event.key == key; });
@@ -358,7 +355,7 @@ Result<std::string_view> Executor::read_output(const AttemptKey& key, std::uint3
 }
 
 void Executor::recall_tools(std::string_view answers) { impl_->probe.restore(answers); }
-Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->ask(spec); }
+Result<Toolchain> Executor::probe(const ToolchainSpec& spec) { return impl_->acceptance.ask(spec); }
 
 int Executor::fd() const { return impl_->runner.fd(); }
 

@@ -57,6 +57,9 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
+  // What can be done before there is a slot: its inputs are waited for, its view is
+  // made, and the command waits for start().  What fails already comes back as of start().
+  void prepare(const AttemptKey&, const Action&);
   // Every failure comes back as a kFinished event with its outcome class.
   void start(const AttemptKey&, const Action&);
   // What a kNeedsInput event asked for.  After each part the next one is asked for by such an event.

@@ -22,7 +22,7 @@ namespace extfarm {
 namespace {
 
 constexpr Duration kLongestProbe = std::chrono::seconds(10);
-constexpr std::size_t kEnds = 5;  // in, out, err, status, verdict
+constexpr std::size_t kEnds = 6;  // in, out, err, status, verdict, gate
 
 // What is said of one command: the sizes first, with the descriptors.
 struct Order {
@@ -107,14 +107,21 @@ bool read_message(std::string_view bytes, ProcessRequest& request, ViewPlan& vie
   return in.is_done();
 }
 
+void wait_at(int gate) {
+  char opened = 0;
+  if (!read_all(gate, &opened, sizeof opened)) ::_exit(0);  // nobody wants it any more
+  ::close(gate);
+}
+
 // The first process of the command's tree.
-[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, const Confinement& confinement) {
+[[noreturn]] void become_tree(const std::string& bytes, const ChildEnds& ends, int verdict, int gate, const Confinement& confinement) {
   ProcessRequest request;
   ViewPlan view;
   if (!read_message(bytes, request, view)) give_up(ends.status, EBADMSG);
   request.own_group = false;  // the tree's
   ::setpgid(0, 0);
   if (const int error = enter_view(view, confinement.hidden_files); error != 0) give_up(ends.status, error);
+  if (gate >= 0) wait_at(gate);
   const bool counts_processes = ::geteuid() != 0 && kernel_counts_by_namespace();
   // Last of all: what comes before takes memory and opens files.
   request.before_exec = [&confinement, counts_processes] {
@@ -156,7 +163,7 @@ bool receive(int socket, Order& order, std::array<int, kEnds>& ends) {
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone, namespaces | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
     if (pid == 0) {
       ::close(socket);
-      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4], confinement);
+      become_tree(bytes, {ends[0], ends[1], ends[2], ends[3]}, ends[4], ends[5], confinement);
     }
     const Reply reply{pid, pid < 0 ? errno : 0};
     for (const int end : ends) {
@@ -225,10 +232,10 @@ void ForkServer::end() {
   socket_ = pid_ = -1;
 }
 
-bool ForkServer::send(const std::string& bytes, const ChildEnds& ends, int verdict) {
+bool ForkServer::send(const std::string& bytes, const ChildEnds& ends, int verdict, int gate) {
   Order order;
   order.size = bytes.size();
-  const std::array<int, kEnds> all = {ends.in, ends.out, ends.err, ends.status, verdict};
+  const std::array<int, kEnds> all = {ends.in, ends.out, ends.err, ends.status, verdict, gate};
   std::array<int, kEnds> sent{};
   std::size_t count = 0;
   for (std::size_t i = 0; i < kEnds; ++i) {
@@ -251,7 +258,7 @@ bool ForkServer::send(const std::string& bytes, const ChildEnds& ends, int verdi
          write_all(socket_, bytes.data(), bytes.size());
 }
 
-Result<Spawned> ForkServer::spawn(const ProcessRequest& request, const ViewPlan& view, const ChildEnds& ends) {
+Result<Spawned> ForkServer::spawn(const ProcessRequest& request, const ViewPlan& view, const ChildEnds& ends, int gate) {
   const auto bytes = message_of(request, view);
   int verdict[2];
   if (::pipe2(verdict, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -267,7 +274,7 @@ Result<Spawned> ForkServer::spawn(const ProcessRequest& request, const ViewPlan&
         break;
       }
     }
-    is_answered = send(bytes, ends, verdict[1]) && read_all(socket_, &reply, sizeof reply);
+    is_answered = send(bytes, ends, verdict[1], gate) && read_all(socket_, &reply, sizeof reply);
   }
   ::close(verdict[1]);
   if (is_answered && reply.pid > 0) return Spawned{reply.pid, verdict[0]};

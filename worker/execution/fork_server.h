@@ -26,8 +26,10 @@ class ForkServer {
   ForkServer& operator=(const ForkServer&) = delete;
 
   // For ProcessRunner: the command in the view, as the only tenant of a process
-  // tree of its own.  Errors: kIo; one that is dead is replaced first.
-  Result<Spawned> spawn(const ProcessRequest&, const ViewPlan&, const ChildEnds&);
+  // tree of its own.  `gate`: a pipe's end; the view is made, but the command does not
+  // begin before a byte comes, and never when the pipe ends; -1: at once.
+  // Errors: kIo; one that is dead is replaced first.
+  Result<Spawned> spawn(const ProcessRequest&, const ViewPlan&, const ChildEnds&, int gate = -1);
   // Whether views can be made in `scratch`; the reason, and what to do, when not.
   Result<void> probe(ProcessRunner&, const std::string& scratch);
 
@@ -36,7 +38,7 @@ class ForkServer {
       : limits_(limits), hidden_files_(std::move(hidden_files)) {}
   Result<void> begin();
   void end();
-  bool send(const std::string& message, const ChildEnds&, int verdict);
+  bool send(const std::string& message, const ChildEnds&, int verdict, int gate);
 
   const Limits limits_;
   const std::vector<std::string> hidden_files_;

@@ -15,6 +15,7 @@ using Phase = LeasePhase;
 
 struct Attempt {
   Phase phase = Phase::kQueued;
+  bool is_prepared = false;               // in kQueued
   std::uint32_t missing_hello_count = 0;  // successive hellos that did not list it
   Timestamp report_due;                   // once finished
 };
@@ -55,6 +56,8 @@ struct Session::State {
   void settle();
   void forget_silent_coordinators();
   void start_queued();
+  void prepare_queued();
+  void leave_queue(Attempt&);
   Coordinator* next_in_turn();
   void report_again();
   void send_heartbeats();
@@ -69,7 +72,7 @@ struct Session::State {
   std::set<std::pair<CoordinatorId, LeaseId>> tombstones;
   std::deque<std::pair<CoordinatorId, LeaseId>> tombstones_by_age;
   CoordinatorId last_served;  // whose attempt started last
-  std::size_t running_count = 0;
+  std::size_t running_count = 0, prepared_count = 0;
   bool is_draining = false;
   bool has_ended = false;
 };
@@ -148,7 +151,7 @@ void Session::State::on(const AttemptFinished& e) {
   const auto it = coordinators.find(e.coordinator);
   if (it == coordinators.end()) return;
   const auto attempt = it->second.attempts.find(e.lease);
-  if (attempt == it->second.attempts.end() || attempt->second.phase != Phase::kRunning) return;
+  if (attempt == it->second.attempts.end() || attempt->second.phase == Phase::kFinished) return;
   finish(e.coordinator, it->second, e.lease);
 }
 
@@ -204,6 +207,7 @@ void Session::State::finish(CoordinatorId id, Coordinator& coordinator, LeaseId 
     --coordinator.running_count;
   } else {
     std::erase(coordinator.queue, lease);
+    leave_queue(attempt);
   }
   attempt.phase = Phase::kFinished;
   attempt.report_due = now + policy.report_again_after;
@@ -218,7 +222,10 @@ void Session::State::forget(CoordinatorId id, Coordinator& coordinator, LeaseId 
     --running_count;
     --coordinator.running_count;
   }
-  if (it->second.phase == Phase::kQueued) std::erase(coordinator.queue, lease);
+  if (it->second.phase == Phase::kQueued) {
+    std::erase(coordinator.queue, lease);
+    leave_queue(it->second);
+  }
   coordinator.attempts.erase(it);
   coordinator.has_news = true;
   bury(id, lease);
@@ -244,6 +251,7 @@ void Session::State::bury(CoordinatorId id, LeaseId lease) {
 void Session::State::settle() {
   forget_silent_coordinators();
   start_queued();
+  prepare_queued();
   report_again();
   send_heartbeats();
   if (is_draining && !has_ended && holds_nothing()) {
@@ -269,13 +277,28 @@ void Session::State::start_queued() {
     if (coordinator == nullptr) return;
     const LeaseId lease = coordinator->queue.front();
     coordinator->queue.pop_front();
-    coordinator->attempts.at(lease).phase = Phase::kRunning;
+    Attempt& attempt = coordinator->attempts.at(lease);
+    leave_queue(attempt);
+    attempt.phase = Phase::kRunning;
     coordinator->has_news = true;
     ++coordinator->running_count;
     ++running_count;
     commands.push_back(StartAttempt{last_served, lease});
   }
 }
+
+void Session::State::prepare_queued() {
+  for (auto& [id, coordinator] : coordinators) {
+    for (const LeaseId lease : coordinator.queue) {
+      if (prepared_count >= courtesy.offer().slots) return;
+      if (std::exchange(coordinator.attempts.at(lease).is_prepared, true)) continue;
+      ++prepared_count;
+      commands.push_back(PrepareAttempt{id, lease});
+    }
+  }
+}
+
+void Session::State::leave_queue(Attempt& attempt) { prepared_count -= std::exchange(attempt.is_prepared, false); }
 
 // Of those that have something queued, the one with the fewest slots; among
 // equals the first after `last_served`.

@@ -40,7 +40,7 @@ struct RevokeRequested {
   CoordinatorId coordinator;
   LeaseId lease;
 };
-struct AttemptFinished {
+struct AttemptFinished {  // or cannot even be prepared
   CoordinatorId coordinator;
   LeaseId lease;
 };
@@ -53,6 +53,11 @@ using Event = std::variant<HelloReceived, StartRequested, RevokeRequested, Attem
                            DrainRequested, MachineSeen, TimeAdvanced>;
 
 // ---- commands
+// It waits for a slot: what needs none can be done.  Of no more than there are slots.
+struct PrepareAttempt {
+  CoordinatorId coordinator;
+  LeaseId lease;
+};
 struct StartAttempt {
   CoordinatorId coordinator;
   LeaseId lease;
@@ -87,7 +92,7 @@ struct ForgetCoordinator {  // nothing heard of it for too long; a later hello m
   CoordinatorId coordinator;
 };
 struct EndSession {};  // drained: nothing runs, nothing waits to be fetched
-using Command = std::variant<StartAttempt, ForgetAttempt, GiveBackAttempt, SendReport, SendHeartbeat, AnnounceOffer,
+using Command = std::variant<PrepareAttempt, StartAttempt, ForgetAttempt, GiveBackAttempt, SendReport, SendHeartbeat, AnnounceOffer,
                              ForgetCoordinator, EndSession>;
 
 class Session {

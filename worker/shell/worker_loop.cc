@@ -277,15 +277,23 @@ void WorkerLoop::tell(const session::Event& event) {
   for (const auto& command : session_.handle(clock_.now(), event)) carry_out(command);
 }
 
+void WorkerLoop::begin(const AttemptKey& key, void (Executor::*how)(const AttemptKey&, const Action&)) {
+  const auto it = attempts_.find(key);
+  FARM_CHECK(it != attempts_.end());
+  const Timestamp before = clock_.now();
+  (executor_.*how)(key, it->second.action);
+  // On a crowded machine the kernel takes seconds for a view; what is to be said must not wait for several.
+  if (clock_.now() - before > kLongStart) channel_.flush();
+}
+
 void WorkerLoop::carry_out(const session::Command& command) {
-  if (const auto* start = std::get_if<session::StartAttempt>(&command)) {
+  if (const auto* prepare = std::get_if<session::PrepareAttempt>(&command)) {
+    const AttemptKey key{prepare->coordinator, prepare->lease};
+    begin(key, &Executor::prepare);
+  } else if (const auto* start = std::get_if<session::StartAttempt>(&command)) {
     const AttemptKey key{start->coordinator, start->lease};
-    const auto it = attempts_.find(key);
-    FARM_CHECK(it != attempts_.end());
-    it->second.started = clock_.now();
-    executor_.start(key, it->second.action);
-    // On a crowded machine the kernel takes seconds for a view; what is to be said must not wait for several.
-    if (clock_.now() - *it->second.started > kLongStart) channel_.flush();
+    attempts_.at(key).started = clock_.now();
+    begin(key, &Executor::start);
   } else if (const auto* forget = std::get_if<session::ForgetAttempt>(&command)) {
     executor_.forget({forget->coordinator, forget->lease});
     attempts_.erase({forget->coordinator, forget->lease});

@@ -55,6 +55,7 @@ class WorkerLoop {
   void look_around();
   void announce_offer();
   void give_back(const AttemptKey&);
+  void begin(const AttemptKey&, void (Executor::*how)(const AttemptKey&, const Action&));
   void say_who_was_refused();
   void read_attempts();
   void tell(const session::Event&);

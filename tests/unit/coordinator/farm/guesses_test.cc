@@ -59,6 +59,29 @@ TEST_F(GuessesTest, SystemHeadersAbsentOnesAndFoldersCountNothing) {
   EXPECT_GT(compile("absent.c"), 0);
 }
 
+#if defined(__aarch64__)
+constexpr const char* kIntrinsics = "#include <arm_neon.h>\n";
+#else
+constexpr const char* kIntrinsics = "#include <immintrin.h>\n";
+#endif
+
+TEST_F(GuessesTest, TheHeaderOfTheProcessorsInstructionsCountsOnce) {
+  write("plain.c", "");
+  write("direct.c", kIntrinsics);
+  write("d/simd.h", std::string("#pragma once\n") + kIntrinsics);
+  write("by_a_header.c", "#include \"d/simd.h\"\n");
+  write("both.c", std::string("#include \"d/simd.h\"\n") + kIntrinsics);
+  write("elsewhere.c", "#include \"simd.h\"\n");
+  write("asked.c", "#if __has_include(<immintrin.h>) && __has_include(<arm_neon.h>)\n#endif\n");
+  const double plain = compile("plain.c"), direct = compile("direct.c");
+  EXPECT_GT(direct, plain + 0.2);
+  EXPECT_LT(direct, plain + 1);
+  EXPECT_NEAR(compile("by_a_header.c"), direct, 0.01);
+  EXPECT_NEAR(compile("both.c"), direct, 0.01);
+  EXPECT_NEAR(compile("elsewhere.c", {"-Id"}), plain, 0.01) << "of such a header only the macros count";
+  EXPECT_NEAR(compile("asked.c"), plain, 0.01);
+}
+
 TEST_F(GuessesTest, MacrosCountByWhatTheyStandForNestedOnesToo) {
   write("d/macros.h", "#define ONE(x) " + names(100) + "\n#define TWO(x) ONE(x) \\\n  ONE(x)\n");
   std::string uses = "#include \"macros.h\"\n/* TWO(1) */ // TWO(2)\n\"TWO(3)\"\n#if TWO(4)\n";

@@ -61,6 +61,7 @@ std::string both(CoordinatorId c, LeaseId l) {
 }
 
 struct InWords {
+  std::string operator()(const PrepareAttempt& c) const { return "prepare" + both(c.coordinator, c.lease); }
   std::string operator()(const StartAttempt& c) const { return "start" + both(c.coordinator, c.lease); }
   std::string operator()(const ForgetAttempt& c) const { return "forget" + both(c.coordinator, c.lease); }
   std::string operator()(const GiveBackAttempt& c) const { return "give-back" + both(c.coordinator, c.lease); }
