@@ -49,6 +49,7 @@ class CompilersOnTwoHosts(unittest.TestCase):
         self.lab = Lab("head", "one", "two")
         self.addCleanup(self.lab.__exit__)
         self.folder, self.workers, self.sources = self.lab.path("project"), {}, {}
+        self.speeds = {"one": 100, "two": 100}  # as they say; what they measured beside each other would differ
 
     def write(self, name, text, mode=0o644):
         os.makedirs(os.path.dirname(self.lab.path(name)), exist_ok=True)
@@ -85,7 +86,7 @@ class CompilersOnTwoHosts(unittest.TestCase):
         host = self.lab[name]
         self.workers[name] = host.start(*words, program("extfarm-worker"), "--slots", "2", "--advertise", host.address,
                                         "--scratch", LOCAL + "/scratch", "--trust", SHARED + "/tools", "--trust", "/usr",
-                                        *options)
+                                        "--speed", str(self.speeds[name]), *options)
         wait_until(lambda: "worker.ready" in self.workers[name].output(), "worker: " + name)
 
     def build(self, fault, which="f[3-9].c", hangs=None, repeated=True):
@@ -174,6 +175,16 @@ class FaultsOfCompilers(CompilersOnTwoHosts):
         self.write("tools/endless", ENDLESS, 0o755)
         self.start_worker("one", "prlimit", "--data=200000000")
         self.build(self.on_one(f"exec {SHARED}/tools/endless"))
+
+
+class SlowHost(CompilersOnTwoHosts):
+    def test_a_faster_one_comes_when_the_longest_compile_has_just_begun(self):
+        """It begins again there, though it would end on the slow host too."""
+        self.speeds["two"] = 300
+        self.sources[3] = LARGE
+        self.build(self.on_one("timeout 90 tail -f /dev/null"), "f3.c", hangs="tail", repeated=False)
+        self.assertEqual(attempts_of(self.folder, "f3.o"), [("one", "stopped"), ("two", "succeeded")])
+        self.assertEqual(last_build(self.folder)["actions"]["backups"], 0)
 
 
 class LargeCompiles(CompilersOnTwoHosts):

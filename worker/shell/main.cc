@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
   if (!channel) return refuse(channel.error().message);
   beacon.endpoint = reachable((*channel)->bound_endpoint(), *settings);
   // The worker of one build starts for it, and it would wait.
-  if (!settings->exit_with_parent) settings->measured_speed = measure_speed();
+  if (!settings->exit_with_parent && settings->measured_speed == 0) settings->measured_speed = measure_speed();
 
   Admission admission(settings->key_folder, client->public_key, *allowed);
   // Each connection is a descriptor, also one of a stranger until the handshake's
@@ -108,8 +108,8 @@ int main(int argc, char** argv) {
   WorkerLoop loop(*settings, beacon, **channel, executor, clock, admission, presence);
   if (const auto written = write_beacon(settings->rendezvous, beacon); !written)
     return refuse(written.error().message);
-  spdlog::info("worker.ready name={} endpoint={} slots={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
-               beacon.slots, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
+  spdlog::info("worker.ready name={} endpoint={} slots={} speed={} view={} missing=\"{}\" {}", beacon.name, beacon.endpoint,
+               beacon.slots, settings->measured_speed, executor.mode() == ViewMode::kPrivate ? "private" : "direct",
                executor.missing_confinement(), executor.mode_reason());
   const int ended = loop.run();
   remove_beacon(settings->rendezvous, beacon);

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 
 #include "common/command_line/renderings.h"
@@ -32,6 +33,17 @@ std::uint64_t whole_variable(const char* name) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
+// None: auto.  Only of what may be less than one, parts of it are asked for.
+Result<std::optional<double>> number_or_auto(const std::string& option, const std::string& text, double least, double most,
+                                             const std::string& wanted) {
+  if (text == "auto") return std::nullopt;
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const bool is_whole_where_it_must = least < 1 || number == std::floor(number);
+  if (!text.empty() && *end == '\0' && number >= least && number <= most && is_whole_where_it_must) return number;
+  return failure(ErrorCode::kInvalid, option + " is \"" + text + "\": give " + wanted + ", or auto");
+}
+
 }  // namespace
 
 Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_code) {
@@ -39,7 +51,7 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   settings.rendezvous = default_rendezvous();
   settings.key_folder = home_folder() + "/.extfarm";
   double idle_seconds = 0;
-  std::string slots = "auto", memory = "auto", view = "auto", form;
+  std::string slots = "auto", memory = "auto", speed = "auto", view = "auto", form;
   bool version = false;
 
   CLI::App app{
@@ -56,6 +68,10 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
       ->capture_default_str();
   app.add_option("--memory", memory, "GiB that compiles may use together, and each of their processes at most;\n"
                  "auto: what this machine, its cgroup or Slurm gives")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--speed", speed, "What this machine measures of itself when nothing else runs (worker.ready says it), for one\n"
+                 "that is busy at its start; auto: measure")
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--rendezvous", settings.rendezvous,
@@ -103,34 +119,22 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
     exit_code = std::fputs(said.c_str(), stdout) < 0;
     return failure(ErrorCode::kInvalid, "");
   }
-  if (slots != "auto") {
-    char* end = nullptr;
-    const long count = std::strtol(slots.c_str(), &end, 10);
-    if (*end != '\0' || count < 1 || count > 4096) {
-      exit_code = 2;
-      return failure(ErrorCode::kInvalid,
-                     "--slots is \"" + slots + "\": give a number from 1 to 4096, or auto");
-    }
-    settings.slots = static_cast<std::uint32_t>(count);
-  } else {
-    settings.slots = count_slots();
-  }
+  exit_code = 2;
+  const auto slot_count = number_or_auto("--slots", slots, 1, 4096, "a number from 1 to 4096");
+  if (!slot_count) return tl::unexpected(slot_count.error());
+  const auto gib = number_or_auto("--memory", memory, 0.1, 1 << 20, "a number of GiB, at least 0.1");
+  if (!gib) return tl::unexpected(gib.error());
+  const auto measured = number_or_auto("--speed", speed, 1, 1e6, "a number from 1 to 1000000");
+  if (!measured) return tl::unexpected(measured.error());
+  exit_code = 0;
+  settings.slots = *slot_count ? static_cast<std::uint32_t>(**slot_count) : count_slots();
+  settings.memory_bytes = *gib ? static_cast<std::uint64_t>(**gib * (1 << 30)) : usable_memory_bytes();
+  if (*measured) settings.measured_speed = static_cast<std::uint64_t>(**measured);
   if (const auto settled = courtesy.settle(); !settled) {
     exit_code = 2;
     return tl::unexpected(settled.error());
   }
   if (settings.scratch.empty()) settings.scratch = default_scratch(settings.slots);
-  if (memory != "auto") {
-    char* end = nullptr;
-    const double gib = std::strtod(memory.c_str(), &end);
-    if (*end != '\0' || !(gib >= 0.1 && gib <= 1 << 20)) {
-      exit_code = 2;
-      return failure(ErrorCode::kInvalid, "--memory is \"" + memory + "\": give a number of GiB, at least 0.1, or auto");
-    }
-    settings.memory_bytes = static_cast<std::uint64_t>(gib * (1 << 30));
-  } else {
-    settings.memory_bytes = usable_memory_bytes();
-  }
   settings.direct = view == "direct";
   if (idle_seconds > 0) settings.idle_exit = from_seconds(idle_seconds);
   if (settings.roots.empty()) settings.roots = {"/"};
