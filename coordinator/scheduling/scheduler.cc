@@ -172,6 +172,7 @@ void Scheduler::State::read_held(const HeartbeatReceived& e, WorkerState& worker
     }
     next = static_cast<std::size_t>(live - worker.live.data()) + 1;
     live->listed_in = e.sequence;
+    if (held.phase == LeasePhase::kQueued) at(held.lease).had_slot = false;  // somebody else's attempt is in it
     if (held.phase != LeasePhase::kQueued && live->is_queued) note_start(*live);
   }
 }

@@ -75,7 +75,7 @@ struct Lease {
   MemoryClass memory = 0;
   bool is_live = false;   // its outcome is awaited: its worker has a LiveLease of it
   bool is_guess = false;  // what was predicted
-  bool had_slot = false;  // as it was sent: it did not have to queue
+  bool had_slot = false;  // as it was sent, and as far as is known: it did not have to queue
   bool is_overdue = false;
   bool counts_as_overdue = false;  // by itself, not because its host is sick
 };
