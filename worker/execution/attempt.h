@@ -35,8 +35,7 @@ struct Attempt {
   PreparedCommand command;
   std::optional<ProcessId> process;
   std::optional<Descriptor> gate;  // kPrepared in a view: a byte lets the command begin
-  Timestamp prepared;              // likewise: since when the process waits for it
-  Duration waited{0};              // and for how long it did
+  std::optional<Timestamp> let_begin;  // after that, when it was given
   bool gives_way = false;  // its process does, see make_idle()
   ProcessExit exit;
   std::vector<CollectedOutput> outputs;

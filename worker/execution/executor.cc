@@ -231,7 +231,6 @@ void Executor::Impl::wait_in_view(const AttemptKey& key, Attempt& attempt) {
     return fail(key, attempt, OutcomeClass::kInfrastructure, std::string("no pipe: ") + std::strerror(errno));
   const Descriptor gate(ends[0]);
   attempt.gate.emplace(ends[1]);
-  attempt.prepared = clock.now();
   run(key, attempt, attempt.command.argv, gate.get());
 }
 
@@ -240,8 +239,8 @@ void Executor::Impl::let_begin(const AttemptKey& key, Attempt& attempt) {
   attempt.kernel_kills = kernel_kills_before.count(filesystem, clock.now());
   attempt.state = State::kRunning;
   if (!attempt.gate) return run(key, attempt, attempt.command.argv);
-  attempt.waited = clock.now() - attempt.prepared;
-  if (settings.time_limit) attempt.stopped_at = clock.now() + *settings.time_limit;
+  attempt.let_begin = clock.now();
+  if (settings.time_limit) attempt.stopped_at = *attempt.let_begin + *settings.time_limit;
   write_all(attempt.gate->get(), "!");  // one that is dead already says so itself
   attempt.gate.reset();
 }
@@ -291,7 +290,7 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
     return conclude(key, attempt);
   }
   attempt.exit = std::move(exit);
-  attempt.exit.run_time -= attempt.waited;
+  if (attempt.let_begin) attempt.exit.run_time = clock.now() - *attempt.let_begin;  // not since its process is there
   if (is_hindered(attempt.exit, mode == ViewMode::kDirect))
     return fail(key, attempt, OutcomeClass::kRefused, "the command wanted what this worker's confinement does not allow");
   const bool ended_well = attempt.exit.signal == 0 && attempt.exit.exit_code == 0;
