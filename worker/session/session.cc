@@ -290,7 +290,7 @@ void Session::State::start_queued() {
 void Session::State::prepare_queued() {
   for (auto& [id, coordinator] : coordinators) {
     for (const LeaseId lease : coordinator.queue) {
-      if (prepared_count >= courtesy.offer().slots) return;
+      if (prepared_count >= std::min<std::size_t>(policy.most_prepared, courtesy.offer().slots)) return;
       if (std::exchange(coordinator.attempts.at(lease).is_prepared, true)) continue;
       ++prepared_count;
       commands.push_back(PrepareAttempt{id, lease});

@@ -23,6 +23,8 @@ struct SessionPolicy {
   Duration heartbeats_apart = std::chrono::milliseconds(10);  // when much changes, one tells of many changes
   Duration coordinator_silence = std::chrono::seconds(15);  // then its attempts are stopped and forgotten
   Duration report_again_after = std::chrono::seconds(2);
+  // Each has a process and descriptors, which may be few; queues are short.
+  std::size_t most_prepared = 2;
   std::size_t remembered_revocations = 4096;  // a revoke may overtake its start
 };
 
@@ -53,7 +55,7 @@ using Event = std::variant<HelloReceived, StartRequested, RevokeRequested, Attem
                            DrainRequested, MachineSeen, TimeAdvanced>;
 
 // ---- commands
-// It waits for a slot: what needs none can be done.  Of no more than there are slots.
+// It waits for a slot: what needs none can be done.  Of no more than policy and slots allow.
 struct PrepareAttempt {
   CoordinatorId coordinator;
   LeaseId lease;
