@@ -83,8 +83,9 @@ void Scheduler::State::call_to_newcomers() {
 // What has just begun on slower hosts, if it would end there so much later.
 void Scheduler::State::call_to(const WorkerState& newcomer) {
   std::vector<std::pair<double, LeaseId>> candidates;  // by level
+  const int speed_class = newcomer.speed.speed_class();
   for (const auto& [id, worker] : fleet.workers()) {
-    if (worker.speed.speed_class() >= newcomer.speed.speed_class()) continue;
+    if (worker.speed.speed_class() >= speed_class) continue;
     for (const LiveLease& live : worker.live) {
       const Lease& lease = at(live.lease);
       const ActionState& action = at(lease.action);

@@ -57,7 +57,7 @@ struct Session::State {
   void forget_silent_coordinators();
   void start_queued();
   void prepare_queued();
-  void leave_queue(Attempt&);
+  void leave_queue(Coordinator&, LeaseId, Attempt&);
   Coordinator* next_in_turn();
   void report_again();
   void send_heartbeats();
@@ -206,8 +206,7 @@ void Session::State::finish(CoordinatorId id, Coordinator& coordinator, LeaseId 
     --running_count;
     --coordinator.running_count;
   } else {
-    std::erase(coordinator.queue, lease);
-    leave_queue(attempt);
+    leave_queue(coordinator, lease, attempt);
   }
   attempt.phase = Phase::kFinished;
   attempt.report_due = now + policy.report_again_after;
@@ -222,10 +221,7 @@ void Session::State::forget(CoordinatorId id, Coordinator& coordinator, LeaseId 
     --running_count;
     --coordinator.running_count;
   }
-  if (it->second.phase == Phase::kQueued) {
-    std::erase(coordinator.queue, lease);
-    leave_queue(it->second);
-  }
+  if (it->second.phase == Phase::kQueued) leave_queue(coordinator, lease, it->second);
   coordinator.attempts.erase(it);
   coordinator.has_news = true;
   bury(id, lease);
@@ -276,9 +272,8 @@ void Session::State::start_queued() {
     Coordinator* coordinator = next_in_turn();
     if (coordinator == nullptr) return;
     const LeaseId lease = coordinator->queue.front();
-    coordinator->queue.pop_front();
     Attempt& attempt = coordinator->attempts.at(lease);
-    leave_queue(attempt);
+    leave_queue(*coordinator, lease, attempt);
     attempt.phase = Phase::kRunning;
     coordinator->has_news = true;
     ++coordinator->running_count;
@@ -298,7 +293,10 @@ void Session::State::prepare_queued() {
   }
 }
 
-void Session::State::leave_queue(Attempt& attempt) { prepared_count -= std::exchange(attempt.is_prepared, false); }
+void Session::State::leave_queue(Coordinator& coordinator, LeaseId lease, Attempt& attempt) {
+  std::erase(coordinator.queue, lease);
+  prepared_count -= std::exchange(attempt.is_prepared, false);
+}
 
 // Of those that have something queued, the one with the fewest slots; among
 // equals the first after `last_served`.

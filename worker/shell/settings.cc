@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
 
 #include "common/command_line/renderings.h"
@@ -33,14 +32,14 @@ std::uint64_t whole_variable(const char* name) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
-// None: auto.  Only of what may be less than one, parts of it are asked for.
+// None: auto.  What is one at least is whole, in digits alone.
 Result<std::optional<double>> number_or_auto(const std::string& option, const std::string& text, double least, double most,
                                              const std::string& wanted) {
   if (text == "auto") return std::nullopt;
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
-  const bool is_whole_where_it_must = least < 1 || number == std::floor(number);
-  if (!text.empty() && *end == '\0' && number >= least && number <= most && is_whole_where_it_must) return number;
+  const bool is_written_so = least < 1 || text.find_first_not_of("0123456789") == std::string::npos;
+  if (!text.empty() && *end == '\0' && number >= least && number <= most && is_written_so) return number;
   return failure(ErrorCode::kInvalid, option + " is \"" + text + "\": give " + wanted + ", or auto");
 }
 
@@ -126,14 +125,11 @@ Result<WorkerSettings> read_worker_settings(int argc, char** argv, int& exit_cod
   if (!gib) return tl::unexpected(gib.error());
   const auto measured = number_or_auto("--speed", speed, 1, 1e6, "a number from 1 to 1000000");
   if (!measured) return tl::unexpected(measured.error());
-  exit_code = 0;
   settings.slots = *slot_count ? static_cast<std::uint32_t>(**slot_count) : count_slots();
   settings.memory_bytes = *gib ? static_cast<std::uint64_t>(**gib * (1 << 30)) : usable_memory_bytes();
   if (*measured) settings.measured_speed = static_cast<std::uint64_t>(**measured);
-  if (const auto settled = courtesy.settle(); !settled) {
-    exit_code = 2;
-    return tl::unexpected(settled.error());
-  }
+  if (const auto settled = courtesy.settle(); !settled) return tl::unexpected(settled.error());
+  exit_code = 0;
   if (settings.scratch.empty()) settings.scratch = default_scratch(settings.slots);
   settings.direct = view == "direct";
   if (idle_seconds > 0) settings.idle_exit = from_seconds(idle_seconds);

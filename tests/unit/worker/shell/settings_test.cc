@@ -66,7 +66,7 @@ TEST(WorkerOptions, NumbersAreTakenAsTheyAre) {
 
 TEST(WorkerOptions, WhatIsNoSuchNumberIsNamedWithWhatToGive) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
-      {"--slots", "0"}, {"--slots", "2.5"}, {"--slots", "4097"}, {"--slots", "many"}, {"--slots", "-1"}, {"--memory", "0"},
+      {"--slots", "0"}, {"--slots", "2.5"}, {"--slots", "4097"}, {"--slots", "many"}, {"--slots", "-1"}, {"--slots", "1e2"}, {"--slots", "0x4"}, {"--memory", "0"},
       {"--memory", "1GiB"}, {"--memory", "nan"}, {"--speed", "0"}, {"--speed", "fast"}, {"--speed", "1e9"}};
   for (const auto& [option, value] : wrong) {
     const auto done = read({option, value});
