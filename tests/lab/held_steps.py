@@ -45,9 +45,13 @@ class HeldSteps(OneMachine):
                     continue  # It has ended meanwhile.
         return found
 
+    def attempts(self):
+        """The source of each attempt that sleeps, wherever: one that is overdue may have two, where a slot was free."""
+        return [word for words in self.sleepers().values() for word in words.split() if word.endswith(".c")]
+
     def asleep(self):
-        """Distinct sources that are being compiled, wherever."""
-        return {word for words in self.sleepers().values() for word in words.split() if word.endswith(".c")}
+        """Distinct sources that are being compiled."""
+        return set(self.attempts())
 
     def wake(self, pids):
         for pid in pids:

@@ -83,7 +83,7 @@ class BeneathAnotherMake(HeldSteps):
         self.lay_out_both(24, 2)
         self.start_remote("one")
         outer = self.start("build", "make", "-j3")
-        wait_until(lambda: len(self.asleep()) >= 16, lambda: f"16 compiles: {self.log('build')}", 20)
+        wait_until(lambda: len(self.attempts()) >= 16, lambda: f"16 compiles: {self.log('build')}", 20)
         self.finish(outer)
         self.assertEqual(len(contents(self.folder, ".o")), 24)
 
