@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "common/compiler/command_line.h"
+#include "common/compiler/shared_libraries.h"
+#include "common/compiler/tool_question.h"
 
 namespace extfarm {
 namespace {
@@ -22,7 +24,6 @@ constexpr std::array<const char*, 7> kPrograms = {"cc1", "cc1plus", "f951", "col
 // Libraries in which a tool keeps what decides its output; libc is not one.
 constexpr std::array<std::string_view, 8> kDecisiveLibraries = {"libLLVM", "libclang", "libbfd", "libopcodes",
                                                                 "libisl",  "libmpfr",  "libmpc", "libgmp"};
-constexpr const char* kSearchPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr const char* kNative = "-march=native";
 
 std::optional<std::string> resolved(const std::string& path) {
@@ -36,21 +37,8 @@ bool is_compiler_driver(const std::string& driver) {
   return read_command_line({driver, "-c", "x.c"}).kind == ActionKind::kCompile;
 }
 
-// nullopt when a signal ended it, or it did not start.
-std::optional<ProcessExit> ask(ProcessRunner& runner, const std::string& program, std::vector<std::string> words) {
-  ProcessRequest request;
-  request.program = program;
-  request.argv = std::move(words);
-  request.argv.insert(request.argv.begin(), program);
-  request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
-  request.cwd = "/";
-  auto exit = runner.run(request, kDriverPatience);
-  if (!exit || exit->signal != 0) return std::nullopt;
-  return std::move(*exit);
-}
-
 std::optional<std::string> program_of(ProcessRunner& runner, const std::string& driver, const std::string& name) {
-  const auto exit = ask(runner, driver, {"-print-prog-name=" + name});
+  const auto exit = ask_tool(runner, driver, {"-print-prog-name=" + name});
   if (!exit || exit->exit_code != 0) return std::nullopt;
   std::string answer = exit->stdout_bytes;
   while (!answer.empty() && answer.back() == '\n') answer.pop_back();
@@ -61,7 +49,7 @@ std::optional<std::string> program_of(ProcessRunner& runner, const std::string& 
 // What a bare name in an answer means; nullopt when it is nowhere.
 std::optional<std::string> found(const std::string& answer) {
   if (answer.find('/') != std::string::npos) return resolved(answer);
-  std::istringstream folders(kSearchPath);
+  std::istringstream folders(kToolSearchPath);
   for (std::string folder; std::getline(folders, folder, ':');) {
     if (auto there = resolved(folder + "/" + answer)) return there;
   }
@@ -69,30 +57,22 @@ std::optional<std::string> found(const std::string& answer) {
 }
 
 void add_libraries(ProcessRunner& runner, Paths& paths) {
-  const auto ldd = resolved("/usr/bin/ldd");
-  if (!ldd) return;
-  Paths libraries;
   std::vector<std::string> programs;
   for (const auto& [name, path] : paths) {
     if (auto program = found(path)) programs.push_back(std::move(*program));
   }
-  // A program without libraries makes its exit code 1; of the others it has said all the same.
-  const auto exit = ask(runner, *ldd, std::move(programs));
-  std::istringstream lines(exit && exit->exit_code <= 1 ? exit->stdout_bytes : "");
-  for (std::string library, arrow, target, rest; lines >> library && std::getline(lines, rest);) {
-    std::istringstream fields(rest);
-    if (!(fields >> arrow >> target) || arrow != "=>") continue;
-    const bool decisive = std::any_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
-                                      [&](std::string_view prefix) { return library.starts_with(prefix); });
-    if (decisive) libraries.emplace_back(library, target);
-  }
+  auto libraries = shared_libraries_of(runner, own_loader(), programs);
+  std::erase_if(libraries, [](const auto& library) {
+    return std::none_of(kDecisiveLibraries.begin(), kDecisiveLibraries.end(),
+                        [&](std::string_view prefix) { return library.first.starts_with(prefix); });
+  });
   std::sort(libraries.begin(), libraries.end());
   libraries.erase(std::unique(libraries.begin(), libraries.end()), libraries.end());
   paths.insert(paths.end(), libraries.begin(), libraries.end());
 }
 
 // The folders of the programs it named: a new one there may come before what
-// it would name now.  The loader's cache: what ldd says.
+// it would name now.  The loader's cache: which libraries they have.
 DriverAnswers answers_of(ProcessRunner& runner, const std::string& driver) {
   DriverAnswers out;
   const bool python = fs::path(driver).filename().string().starts_with("python");
@@ -146,13 +126,8 @@ tl::unexpected<Error> missing(const std::string& path) {
 std::optional<Digest> ToolchainProbe::meaning_of_native(const std::string& driver, const Digest& driver_digest) {
   const std::string key = driver + '\n' + to_hex(driver_digest);
   if (const auto known = natives_.find(key); known != natives_.end()) return known->second;
-  ProcessRequest request;
-  request.program = driver;
-  request.argv = {driver, kNative, "-###", "-E", "-x", "c", "/dev/null"};
-  request.environment = {{"LC_ALL", "C"}, {"PATH", kSearchPath}};
-  request.cwd = "/";
-  const auto exit = runner_.run(request, kDriverPatience);
-  if (!exit || exit->signal != 0 || exit->exit_code != 0) return std::nullopt;
+  const auto exit = ask_tool(runner_, driver, {kNative, "-###", "-E", "-x", "c", "/dev/null"});
+  if (!exit || exit->exit_code != 0) return std::nullopt;
   if (natives_.size() >= kMostDrivers) natives_.clear();
   return natives_.emplace(key, digest_of(exit->stderr_bytes)).first->second;
 }
