@@ -23,6 +23,10 @@ THREADS = os.path.join(HERE, "cythonize_threads.py")
 PLAIN, COLD, WARM = "setup.py build_ext, threads", "extfarm run", "extfarm run, history"
 
 
+def modules_in(folder):
+    return sorted(name for _, _, names in os.walk(folder) for name in names if name.endswith(".so"))
+
+
 class Project:
     """Its tree is laid out anew for every build."""
 
@@ -32,6 +36,8 @@ class Project:
         self._top = tempfile.mkdtemp(prefix="extfarm-one-machine-")
         self._tree, self._history = os.path.join(self._top, self.name), os.path.join(self._top, "history")
         self.modules = {}  # by what built them
+        if modules_in(folder):
+            raise RuntimeError(f"{folder} has built modules in it, {modules_in(folder)[0]} for one: give sources without any")
 
     def remove(self):
         shutil.rmtree(self._top, ignore_errors=True)
@@ -50,14 +56,11 @@ class Project:
             command = (EXTFARM, "run", "-q", "--no-store", "--rendezvous", empty, "-j", jobs, "--", python, *setup)
         sample: Sample = run(command, self._tree, os.path.join(self._top, "build.log"), NPY_NUM_BUILD_JOBS=jobs,
                              PYTHONDONTWRITEBYTECODE="")  # as users have it: who imports a fresh Cython first compiles it for all
-        self.modules[what] = self._built()
+        self.modules[what] = modules_in(self._tree)
         if what == COLD:
             shutil.rmtree(self._history, ignore_errors=True)
             shutil.copytree(os.path.join(self._tree, ".extfarm"), self._history)
         return sample
-
-    def _built(self):
-        return sorted(name for _, _, names in os.walk(self._tree) for name in names if name.endswith(".so"))
 
 
 def measure(table, project, rounds):
