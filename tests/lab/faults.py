@@ -48,7 +48,9 @@ class WorkerHost:
         self._limits = ("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}") if self.port == 2 else ()
         self.start()
 
-    def start(self, *options):
+    def start(self):
+        # An earlier one may have the port yet.
+        options = () if all(old.ended() for old in self.replaced) else ("--bind", "tcp://*:*")
         self.worker = self.host.start(*clock_of(self.lab, self.name), *self._limits, program("extfarm-worker"), "--slots",
                                       str(self._slots), "--advertise", self.host.address, "--scratch",
                                       LOCAL + "/small/scratch", *self._options, *options)
@@ -73,12 +75,12 @@ def _replace(place):
     """The old worker and its attempts stand still and go on when another has taken their place."""
     old = place.worker
     old.signal(signal.SIGSTOP)
-    place.start("--bind", "tcp://*:*")
+    place.replaced.append(old)
+    place.start()
 
     def go_on():
         old.signal(signal.SIGCONT)
         old.signal(signal.SIGTERM)
-        place.replaced.append(old)
 
     return go_on
 
