@@ -36,8 +36,6 @@ class Project:
         self._top = tempfile.mkdtemp(prefix="extfarm-one-machine-")
         self._tree, self._history = os.path.join(self._top, self.name), os.path.join(self._top, "history")
         self.modules = {}  # by what built them
-        if modules_in(folder):
-            raise RuntimeError(f"{folder} has built modules in it, {modules_in(folder)[0]} for one: give sources without any")
 
     def remove(self):
         shutil.rmtree(self._top, ignore_errors=True)
@@ -89,6 +87,8 @@ def main():
     table = Table()
     for argument in options.project:
         folder, *words = argument.split(":")
+        if built := modules_in(folder):
+            reader.error(f"{folder} has built modules in it, {built[0]} for one: give sources without any")
         project = Project(folder, words, options)
         try:
             measure(table, project, options.rounds)
