@@ -1,7 +1,8 @@
 #include "common/compiler/shared_libraries.h"
 
+#include <dlfcn.h>
 #include <elf.h>
-#include <link.h>
+#include <sys/auxv.h>
 
 #include <array>
 #include <fstream>
@@ -35,18 +36,9 @@ void read_into(Libraries& out, const std::string& text) {
 }  // namespace
 
 std::string own_loader() {
-  std::string out;
-  ::dl_iterate_phdr(
-      [](dl_phdr_info* program, std::size_t, void* found) {
-        for (int i = 0; i < program->dlpi_phnum; ++i) {
-          const auto& header = program->dlpi_phdr[i];
-          if (header.p_type == PT_INTERP)
-            *static_cast<std::string*>(found) = reinterpret_cast<const char*>(program->dlpi_addr + header.p_vaddr);
-        }
-        return 1;  // The first is the program itself.
-      },
-      &out);
-  return out;
+  const auto base = ::getauxval(AT_BASE);
+  Dl_info loader{};
+  return base != 0 && ::dladdr(reinterpret_cast<const void*>(base), &loader) != 0 ? loader.dli_fname : "";
 }
 
 Libraries shared_libraries_of(ProcessRunner& runner, const std::string& loader, const std::vector<std::string>& programs) {

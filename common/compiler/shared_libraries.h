@@ -9,7 +9,7 @@
 
 namespace extfarm {
 
-// The loader that this program names; empty when it is linked statically.
+// The loader that this program runs with; empty when it is linked statically.
 std::string own_loader();
 
 // `programs`: absolute paths of files; a script needs none.  Name as the program has it, and the path found for it.
