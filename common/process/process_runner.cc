@@ -104,6 +104,8 @@ struct ProcessRunner::Impl {
     Clock::time_point started;
     std::optional<Clock::time_point> kill_at;
     ProcessExit exit;
+
+    std::array<int, 6> descriptors() const { return {pidfd, status, in, out, err, verdict}; }
   };
   int epoll = -1;
   std::uint64_t next_id = 1;
@@ -255,7 +257,9 @@ ProcessRunner::~ProcessRunner() {
     impl_->kill_tree(child);
     if (child.own_group) impl_->orphan_groups.push_back(child.pid);
     if (!child.reaped) impl_->orphans.push_back(child.pid);
-    for (int* fd : {&child.pidfd, &child.status, &child.in, &child.out, &child.err, &child.verdict}) close_fd(*fd);
+    for (const int fd : child.descriptors()) {
+      if (fd >= 0) ::close(fd);
+    }
   }
   const auto give_up_at = Clock::now() + std::chrono::seconds(1);  // one may hang in a dead mount
   for (impl_->reap_orphans(); Clock::now() < give_up_at; impl_->reap_orphans()) {
@@ -352,6 +356,15 @@ std::optional<Duration> ProcessRunner::next_deadline_in() const {
 }
 
 std::size_t ProcessRunner::running_count() const { return impl_->children.size(); }
+
+std::size_t ProcessRunner::descriptor_count() const {
+  std::size_t count = 0;
+  for (const auto& [id, child] : impl_->children) {
+    const auto all = child.descriptors();
+    count += static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](int fd) { return fd >= 0; }));
+  }
+  return count;
+}
 
 std::optional<int> ProcessRunner::pid(ProcessId id) const {
   const auto it = impl_->children.find(id);

@@ -69,6 +69,8 @@ class ProcessRunner {
   // When `take_exits` must be called even if fd() stays silent (a grace period).
   std::optional<Duration> next_deadline_in() const;
   std::size_t running_count() const;
+  // Which it holds for those that have not been taken by take_exits().
+  std::size_t descriptor_count() const;
   // OS pid of a running process.
   std::optional<int> pid(ProcessId) const;
   // Whether its command runs, or has failed to: false only of one whose launch is not waited for.

@@ -177,7 +177,7 @@ class Descriptors(FaultsOfHosts):
         files = {f"{n}.c": f"int {n};\n" for n in names}
         files["Makefile"] = "all: " + " ".join(f"{n}.o" for n in names) + "\n%.o: %.c\n\t$(CC) -c $< -o $@\n"
         expected = self.lay_out_with_results(files)
-        worker = self.start_worker_at("worker", slots=40, words=FEW)
+        worker = self.start_worker_at("worker", slots=60, words=FEW)
         began = time.monotonic()
         build = self.start("build", *FEW, program("extfarm"), "run", "--local", "0", "--no-store", "--", "make",
                            f"-j{FRONT_ENDS}", f"CC={program('extfarm-cc')} {self.compiler}")

@@ -24,7 +24,7 @@
 namespace extfarm {
 
 struct Attempt {
-  enum class State { kWaitingForInputs, kPrepared, kRunning, kListing, kFinished };
+  enum class State { kWaitingForInputs, kWaitingForRoom, kPrepared, kRunning, kListing, kFinished };
 
   Action action;
   State state = State::kWaitingForInputs;

@@ -13,6 +13,7 @@
 
 #include "common/base/check.h"
 #include "common/compiler/toolchain_probe.h"
+#include "common/process/descriptor_limit.h"
 #include "common/process/process_runner.h"
 #include "common/system/filesystem.h"
 #include "worker/execution/acceptance.h"
@@ -21,14 +22,13 @@
 #include "worker/execution/direct_mode.h"
 #include "worker/execution/fork_server.h"
 #include "worker/execution/input_arrival.h"
+#include "worker/execution/missing_confinement.h"
 #include "worker/execution/output_collection.h"
 #include "worker/execution/priority.h"
 #include "worker/execution/private_view.h"
 #include "worker/execution/scratch_folder.h"
-#include "worker/execution/system_calls.h"
 #include "worker/execution/trust.h"
 #include "worker/execution/verdict_on_exit.h"
-#include "worker/execution/write_fence.h"
 
 namespace extfarm {
 namespace {
@@ -38,6 +38,10 @@ namespace fs = std::filesystem;
 constexpr Duration kPinnedPollEvery = std::chrono::milliseconds(20);
 // For killed processes to be gone at the end; one may hang in a dead mount.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
+// While a command is started: both ends of six pipes, and its pidfd.
+constexpr std::size_t kDescriptorsOfAStart = 13;
+// For whom this process talks to, and what it reads.
+constexpr std::size_t kReservedDescriptors = 48;
 
 }  // namespace
 
@@ -52,6 +56,7 @@ struct Executor::Impl {
   void give_slot(const AttemptKey&, Attempt&);
   bool inputs_are_here(const AttemptKey&, Attempt&);
   void ask_for_input(const AttemptKey&, const std::string& path, Attempt::Arriving&);
+  bool has_room(const Attempt&) const;
   void launch(const AttemptKey&, Attempt&);
   void wait_in_view(const AttemptKey&, Attempt&);
   void let_begin(const AttemptKey&, Attempt&);
@@ -128,6 +133,7 @@ void Executor::start(const AttemptKey& key, const Action& action) {
 
 void Executor::Impl::give_slot(const AttemptKey& key, Attempt& attempt) {
   attempt.has_slot = true;
+  if (attempt.state == State::kWaitingForRoom) return launch(key, attempt);
   if (attempt.state != State::kPrepared) return;  // it waits for inputs, or has failed already
   if (auto refused = acceptance.refusal_of_toolchain(attempt.action)) {
     stop(attempt);
@@ -212,7 +218,17 @@ void Executor::Impl::ask_for_input(const AttemptKey& key, const std::string& pat
   events.push_back({AttemptEvent::Kind::kNeedsInput, key, path, arriving.size_bytes, {}});
 }
 
+// Killed commands keep their descriptors until they are gone.  What is only being
+// prepared leaves room for one that has a slot.
+bool Executor::Impl::has_room(const Attempt& attempt) const {
+  if (attempt.has_slot && runner.running_count() == 0) return true;
+  const std::size_t needed = kDescriptorsOfAStart * (attempt.has_slot ? 1 : 2);
+  return runner.descriptor_count() + needed + kReservedDescriptors <= descriptor_limit();
+}
+
 void Executor::Impl::launch(const AttemptKey& key, Attempt& attempt) {
+  attempt.state = State::kWaitingForRoom;
+  if (!has_room(attempt)) return;
   attempt.command = prepare_command(attempt.action, attempt.program, attempt.temporary);
   if (mode == ViewMode::kDirect) {
     auto redirected = redirect_outputs(attempt.action, attempt.program, attempt.folder, attempt.command.argv);
@@ -373,12 +389,7 @@ std::optional<Timestamp> Executor::next_deadline() const {
 
 std::vector<AttemptEvent> Executor::take_events() {
   auto& i = *impl_;
-  for (auto& [key, attempt] : i.attempts) {
-    if (attempt.state == Impl::State::kWaitingForInputs && i.inputs_are_here(key, attempt))
-      i.launch(key, attempt);
-    if (attempt.process && attempt.stopped_at && i.clock.now() >= *attempt.stopped_at)
-      i.runner.stop(*attempt.process, Duration{0});
-  }
+  // First of all: whoever ends makes room.
   for (auto& exit : i.runner.take_exits()) {
     if (const auto dead = i.dying.extract(exit.id)) remove_tree(dead.mapped());
     const auto process = i.processes.find(exit.id);
@@ -387,6 +398,13 @@ std::vector<AttemptEvent> Executor::take_events() {
     i.processes.erase(process);
     i.end_process(key, i.attempts.at(key), std::move(exit));
   }
+  for (auto& [key, attempt] : i.attempts) {
+    if (attempt.state == Impl::State::kWaitingForRoom ||
+        (attempt.state == Impl::State::kWaitingForInputs && i.inputs_are_here(key, attempt)))
+      i.launch(key, attempt);
+    if (attempt.process && attempt.stopped_at && i.clock.now() >= *attempt.stopped_at)
+      i.runner.stop(*attempt.process, Duration{0});
+  }
   if (i.settings.idle_priority) i.let_give_way();
   return std::exchange(i.events, {});
 }
@@ -394,15 +412,6 @@ std::vector<AttemptEvent> Executor::take_events() {
 const std::string& Executor::scratch_folder() const { return impl_->scratch.path(); }
 ViewMode Executor::mode() const { return impl_->mode; }
 const std::string& Executor::mode_reason() const { return impl_->mode_reason; }
-
-std::string Executor::missing_confinement() const {
-  std::string out;
-  const auto miss = [&](const char* what) { out += (out.empty() ? "" : ", ") + std::string(what); };
-  if (!can_forbid_system_calls()) miss("system call filters");
-  if (mode() == ViewMode::kDirect && !can_fence_writes()) miss("Landlock");
-  if (mode() == ViewMode::kDirect) miss("private views");
-  if (mode() == ViewMode::kPrivate && (::geteuid() == 0 || !kernel_counts_by_namespace())) miss("a limit on processes");
-  return out;
-}
+std::string Executor::missing_confinement() const { return extfarm::missing_confinement(mode() == ViewMode::kPrivate); }
 
 }  // namespace extfarm
