@@ -389,8 +389,9 @@ Result<ProcessExit> ProcessRunner::run(const ProcessRequest& request, Duration t
       return exit;
     }
     if (Clock::now() >= deadline) impl_->kill_tree(child);
-    pollfd ready{impl_->epoll, POLLIN, 0};
-    ::poll(&ready, 1, 50);
+    // Not all of them: another one that has ended is ready until take_exits().
+    pollfd of_child[] = {{child.pidfd, POLLIN, 0}, {child.in, POLLOUT, 0}, {child.out, POLLIN, 0}, {child.err, POLLIN, 0}};
+    ::poll(of_child, std::size(of_child), 50);
   }
 }
 

@@ -92,6 +92,19 @@ TEST_F(ToolchainTest, ADriverWithoutLibrariesDoesNotHideThoseOfItsPrograms) {
   EXPECT_TRUE(has(*tools, "libbfd"));
 }
 
+TEST_F(ToolchainTest, ClangIsAskedOnlyForWhatItStarts) {
+  for (const std::string name : {"clang-14", "gcc-12"}) {
+    write(name, "#!/bin/sh\necho ${1#*=} >> " + folder_ + "/questions-of-" + name + "; echo nothing\n");
+    fs::permissions(folder_ + "/" + name, fs::perms(0755));
+  }
+  fs::create_symlink(folder_ + "/clang-14", folder_ + "/cc");
+  fs::create_symlink(folder_ + "/gcc-12", folder_ + "/gcc");
+  ASSERT_TRUE(probe_.probe({folder_ + "/cc", {}}));
+  ASSERT_TRUE(probe_.probe({folder_ + "/gcc", {}}));
+  EXPECT_EQ(filesystem_.read(folder_ + "/questions-of-clang-14"), "as\nld\n");
+  EXPECT_EQ(filesystem_.read(folder_ + "/questions-of-gcc-12"), "cc1\ncc1plus\nf951\ncollect2\nlto1\nas\nld\n");
+}
+
 TEST_F(ToolchainTest, AFolderCountsByNameAndContentButNotItsByteCode) {
   const ToolchainSpec spec{"/usr/bin/true", {folder_ + "/package"}};
   const auto first = probe_.probe(spec)->digest;

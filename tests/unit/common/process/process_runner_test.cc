@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -56,6 +57,19 @@ TEST_F(Runner, WhatItStartsKeepsTheUsualLimitOfDescriptors) {
   const auto exit = runner_.run(shell("ulimit -Sn; ulimit -Hn"), std::chrono::seconds(30));
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->stdout_bytes, "200\n" + std::to_string(usual.rlim_max) + "\n");
+}
+
+// Its exit is ready all the time, and nobody asks for it until the run is over.
+TEST_F(Runner, WhileOneIsWaitedForAnEndedOneCostsNothing) {
+  ASSERT_TRUE(runner_.start(shell("echo ended")));
+  pollfd ended{runner_.fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ended, 1, 30'000), 1);
+  const auto before = std::clock();
+  const auto exit = runner_.run(shell("sleep 1; echo out; sleep 1; cat"), std::chrono::seconds(30));
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->stdout_bytes, "out\n");
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 2) << "processor time of two seconds in which nothing was to be done";
+  EXPECT_EQ(wait_for(1).size(), 1u);
 }
 
 TEST_F(Runner, FeedsStandardInput) {
