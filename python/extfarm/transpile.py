@@ -4,12 +4,14 @@ Knows how to restore what cythonize had (folder, sys.path, Options), which files
 were read and which were looked for in vain.  Refuses to know extfarm: it is run by path, on any machine.
 """
 
+import gc
 import sys
 
+gc.set_threshold(100_000)  # Hardly anything is garbage before the end; to look for it at each 700 objects took a tenth of the time.
 sys.path.pop(0)  # This script's folder holds a cython.py, which is not the one that .py sources import.
 
 import base64
-import json
+import importlib.util
 import os
 import pickle
 import stat
@@ -131,11 +133,28 @@ def _leave_setuptools_out():
         _distutils_hack.add_shim()
 
 
+def _load_only_when_asked(package):
+    """Its modules can be imported; it runs itself when something of its own is wanted."""
+    spec = importlib.util.find_spec(package)
+    module = importlib.util.module_from_spec(spec)
+
+    def load(name):
+        del module.__getattr__
+        spec.loader.exec_module(module)
+        return getattr(module, name)
+
+    module.__getattr__ = load
+    parent, _, own_name = package.rpartition(".")
+    sys.modules[package] = module
+    setattr(sys.modules[parent], own_name, module)
+
+
 def cythonize_one(*args, **named):
     _leave_setuptools_out()
-    from Cython.Build import Dependencies
+    _load_only_when_asked("Cython.Build")  # It imports build_ext, and with it most of distutils.
+    import Cython.Build.Dependencies
 
-    Dependencies.cythonize_one(*args, **named)
+    Cython.Build.Dependencies.cythonize_one(*args, **named)
     return 0
 
 

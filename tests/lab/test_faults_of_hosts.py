@@ -19,7 +19,7 @@ case "$*" in *-c\\ f*) sleep 0.3 ;; *-c\\ slow*) sleep SECONDS ;; esac
 exec /usr/bin/gcc "$@"
 """
 FEW = ("prlimit", "--nofile=256:256")
-FRONT_ENDS = 400
+FRONT_ENDS = 400 if "EXTFARM_SANITIZER" not in os.environ else 150  # more than the coordinator has room for
 
 
 class FaultsOfHosts(OneMachine):
@@ -185,7 +185,7 @@ class Descriptors(FaultsOfHosts):
         seconds = time.monotonic() - began
         self.assertEqual({name: bytes_ for name, bytes_ in files_of(self.folder).items() if expected.get(name) != bytes_}, {})
         told = last_build(self.folder)
-        if "EXTFARM_SANITIZER" not in os.environ:  # with one, 400 launchers are more than this worker's heartbeats get through
+        if "EXTFARM_SANITIZER" not in os.environ:  # with one, so many launchers are more than this worker's heartbeats get through
             self.assertEqual((told["actions"]["on_workers"], told["actions"]["retried"]), (FRONT_ENDS, 0), self.log("build")[-3000:])
         print(f"[ figure   ] {FRONT_ENDS} front ends, 256 descriptors: {seconds:.1f} s, of which the coordinator worked "
               f"{told['coordinator_cpu_seconds']:.2f}", flush=True)

@@ -13,6 +13,26 @@ import unittest
 
 TRANSPILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python", "extfarm", "transpile.py")
 
+_HOOK = """
+import sys
+
+def look():
+    from Cython.Build import build_ext, cythonize
+    import Cython.Build
+    assert cythonize is Cython.Build.Dependencies.cythonize
+    assert sys.modules["Cython.Build"] is Cython.Build
+    assert isinstance(build_ext, type) and not hasattr(Cython.Build, "nothing")
+    print("it has", file=sys.stderr)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "Cython.Compiler.Parsing":  # Needed for the first source: Cython.Build.Dependencies is there.
+            sys.meta_path.remove(self)
+            look()
+
+sys.meta_path.insert(0, Finder())
+"""
+
 
 class TranspileProcess(unittest.TestCase):
     def run_one(self, folder, first="/nowhere", **variables):
@@ -46,6 +66,21 @@ class TranspileProcess(unittest.TestCase):
                 pass
             _, read = self.run_one(folder, first=os.path.join(folder, "first"))
         self.assertTrue([path for path in read if "/setuptools/_distutils/" in path], read)
+
+    def test_nothing_of_building_is_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            _, read = self.run_one(folder)
+        self.assertTrue([path for path in read if path.endswith("/Cython/Build/Dependencies.py")], read)
+        self.assertEqual([path for path in read if "build_ext" in path], [])
+
+    def test_but_who_asks_for_it_has_it(self):
+        """As a hook of a project does, beside what it transpiles."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "sitecustomize.py"), "w", encoding="utf-8") as hook:
+                hook.write(_HOOK)
+            said, read = self.run_one(folder, first=folder, PYTHONPATH=folder)
+        self.assertIn("it has\n", said)
+        self.assertTrue([path for path in read if "build_ext" in path], read)
 
     def test_that_distutils_is_deprecated_is_no_matter(self):
         with tempfile.TemporaryDirectory() as folder:
