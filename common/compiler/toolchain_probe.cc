@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <optional>
 #include <set>
-#include <span>
 #include <sstream>
 #include <utility>
 
@@ -22,8 +21,6 @@ namespace fs = std::filesystem;
 using Paths = DriverAnswers::Paths;
 
 constexpr std::array<const char*, 7> kPrograms = {"cc1", "cc1plus", "f951", "collect2", "lto1", "as", "ld"};
-// The last ones.  It is the rest itself, and takes a tenth of a second for each answer.
-constexpr std::size_t kProgramsOfClang = 2;
 // Libraries in which a tool keeps what decides its output; libc is not one.
 constexpr std::array<std::string_view, 8> kDecisiveLibraries = {"libLLVM", "libclang", "libbfd", "libopcodes",
                                                                 "libisl",  "libmpfr",  "libmpc", "libgmp"};
@@ -38,11 +35,6 @@ std::optional<std::string> resolved(const std::string& path) {
 
 bool is_compiler_driver(const std::string& driver) {
   return read_command_line({driver, "-c", "x.c"}).kind == ActionKind::kCompile;
-}
-
-bool is_clang(const std::string& driver) {
-  const auto program = resolved(driver);
-  return program && fs::path(*program).filename().string().starts_with("clang");
 }
 
 std::optional<std::string> program_of(ProcessRunner& runner, const std::string& driver, const std::string& name) {
@@ -86,7 +78,7 @@ DriverAnswers answers_of(ProcessRunner& runner, const std::string& driver) {
   const bool python = fs::path(driver).filename().string().starts_with("python");
   out.parts = {{python ? "python" : "driver", driver}};
   if (!is_compiler_driver(driver)) return out;
-  for (const auto* name : std::span(kPrograms).last(is_clang(driver) ? kProgramsOfClang : kPrograms.size())) {
+  for (const auto* name : kPrograms) {
     const auto answer = program_of(runner, driver, name);
     if (answer && found(*answer)) out.parts.emplace_back(name, *answer);
   }
