@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
 #include <string_view>
 
 #include "common/compiler/driver_options.h"
@@ -54,6 +55,7 @@ struct Parsed {
   bool compile_only = false, assembly_only = false, preprocess = false, syntax_only = false;
   bool md = false, mmd = false, through_preprocessor = false, local = false, native = false, emits_llvm = false,
        prints = false;  // its output goes to stdout
+  std::optional<bool> preprocesses_fortran;  // -cpp, -nocpp
   std::string reason;
 
   void stay(const char* why) {
@@ -99,11 +101,15 @@ bool read_stage(string_view arg, Parsed& parsed) {
 
 void read_option(const std::vector<std::string>& argv, std::size_t& i, Parsed& parsed) {
   const std::string& arg = argv[i];
+  if (looks_elsewhere(arg, i + 1 < argv.size() ? argv[i + 1] : string_view()))
+    parsed.stay("extfarm does not follow where it looks for headers");
   if (read_stage(arg, parsed)) return;
   if (arg == "-MD")
     parsed.md = true;
   else if (arg == "-MMD")
     parsed.mmd = true;
+  else if (arg == "-cpp" || arg == "-nocpp")
+    parsed.preprocesses_fortran = arg == "-cpp";
   else if (arg == "-emit-llvm")
     parsed.emits_llvm = true;
   else if (arg.starts_with("-MF"))
@@ -145,6 +151,20 @@ Parsed parse(const std::vector<std::string>& argv) {
     }
   }
   return parsed;
+}
+
+Fortran fortran_of(const Parsed& parsed) {
+  const bool is_typed = !parsed.language.empty() && parsed.language != "none";
+  bool has_fortran = false, has_plain = false;
+  for (const auto& input : parsed.inputs) {
+    const auto ending = file_ending(input);
+    const bool by_name = is_source_name(input) && (ending.starts_with(".f") || ending.starts_with(".F"));
+    if (is_typed ? !parsed.language.starts_with("f77") && !parsed.language.starts_with("f95") : !by_name) continue;
+    has_fortran = true;
+    const bool is_plain = is_typed ? !parsed.language.ends_with("-cpp-input") : ending.starts_with(".f") && ending != ".fpp";
+    has_plain = has_plain || !parsed.preprocesses_fortran.value_or(!is_plain);
+  }
+  return !has_fortran ? Fortran::kNone : has_plain ? Fortran::kPlain : Fortran::kPreprocessed;
 }
 
 bool is_header_output(const Parsed& parsed) {
@@ -240,6 +260,9 @@ CommandReading read_command_line(const std::vector<std::string>& argv) {
   Parsed parsed = parse(argv);
   if (parsed.inputs.empty()) parsed.stay("it names no input");
   if (is_header_output(parsed)) parsed.stay("it makes a precompiled header");
+  out.fortran = fortran_of(parsed);
+  if (out.fortran != Fortran::kNone && base_name(argv[0]).find("flang") != string_view::npos)
+    parsed.stay("flang does not tell which modules it has read");
   const bool stops_early = parsed.compile_only || parsed.assembly_only || parsed.syntax_only;
   if (stops_early && parsed.output == "-") parsed.output.clear(), parsed.prints = true;  // a link makes a file "-"
   out.must_run_locally = parsed.local;

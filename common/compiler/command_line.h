@@ -10,6 +10,9 @@ namespace extfarm {
 
 enum class DependencyStyle { kNone, kMakefileAllHeaders /*-MD*/, kMakefileUserHeaders /*-MMD*/, kThroughPreprocessor /*-Wp,-MD,f*/ };
 
+// Whether a source is in Fortran, and whether all of those are preprocessed.
+enum class Fortran { kNone, kPlain, kPreprocessed };
+
 struct CommandReading {
   ActionKind kind = ActionKind::kOther;
   bool must_run_locally = false;
@@ -19,10 +22,12 @@ struct CommandReading {
   DependencyStyle dependency_style = DependencyStyle::kNone;
   std::string depfile;                   // as written or derived; empty when none
   bool is_tuned_to_processor = false;    // -march=native and the like
+  Fortran fortran = Fortran::kNone;
 };
 
-// Response files are to be expanded before (response_file.h).  `argv[0]` decides the family by its base name (gcc, g++, clang, gfortran,
-// cc, c++, x86_64-linux-gnu-gcc-12, ar, …).  `kind` is kOther for anything else.
+// Response files are to be expanded before (response_file.h).  `argv[0]` decides
+// the family by its base name (gcc, g++, clang, gfortran, cc, c++,
+// x86_64-linux-gnu-gcc-12, ar, …).  `kind` is kOther for anything else.
 CommandReading read_command_line(const std::vector<std::string>& argv);
 
 }  // namespace extfarm

@@ -15,7 +15,7 @@ constexpr std::array kTakesNextWord = std::to_array<string_view>({
     "-Xpreprocessor", "-arch", "-aux-info", "-cxx-isystem", "-dumpbase", "-dumpbase-ext", "-dumpdir", "-e",
     "-fdebug-compilation-dir", "-framework", "-h", "-idirafter", "-iframework", "-imacros", "-imultilib", "-include",
     "-include-pch", "-index-store-path", "-iprefix", "-iquote", "-isysroot", "-isystem", "-isystem-after",
-    "-ivfsoverlay", "-iwithprefix", "-iwithprefixbefore", "-iwithsysroot", "-l", "-mllvm", "-o",
+    "-ivfsoverlay", "-iwithprefix", "-iwithprefixbefore", "-iwithsysroot", "-l", "-mllvm", "-o", "-resource-dir",
     "-serialize-diagnostics", "-target", "-u", "-wrapper", "-x", "-z"});
 static_assert(std::is_sorted(kTakesNextWord.begin(), kTakesNextWord.end()));
 
@@ -26,9 +26,15 @@ constexpr std::array kAsksOnly = std::to_array<string_view>(
 constexpr std::array kLongSpellings = std::to_array<string_view>(
     {"--all-warnings", "--ansi", "--assemble", "--assert", "--classpath", "--comments", "--compile", "--debug",
      "--define-macro", "--dependencies", "--dump", "--extra-warnings", "--force-link", "--imacros", "--include",
-     "--language", "--library-directory", "--no-line-commands", "--no-warnings", "--optimize", "--output",
-     "--prefix", "--preprocess", "--profile", "--shared", "--static", "--trace-includes", "--traditional",
-     "--undefine-macro", "--user-dependencies", "--write-dependencies", "--write-user-dependencies"});
+     "--include-barrier", "--include-directory", "--include-directory-after", "--include-prefix",
+     "--include-with-prefix", "--include-with-prefix-after", "--include-with-prefix-before", "--language",
+     "--library-directory", "--no-line-commands", "--no-standard-includes", "--no-warnings", "--optimize",
+     "--output", "--prefix", "--preprocess", "--profile", "--shared", "--static", "--trace-includes",
+     "--traditional", "--undefine-macro", "--user-dependencies", "--write-dependencies", "--write-user-dependencies"});
+
+constexpr std::array kLooksElsewhere = std::to_array<string_view>(
+    {"-F", "-I-", "-cxx-isystem", "-iframework", "-imultilib", "-iprefix", "-isystem-after", "-ivfsoverlay", "-iwithprefix",
+     "-iwithsysroot", "-stdlib++-isystem"});
 
 constexpr std::array kSourceEndings = std::to_array<string_view>(
     {".C",   ".CPP", ".F",   ".F03", ".F08", ".F90", ".F95", ".FOR", ".FPP", ".FTN", ".S",   ".c",  ".c++",
@@ -134,6 +140,24 @@ string_view file_ending(string_view path) {
   const auto name = file_name(path);
   const auto dot = name.rfind('.');
   return dot == string_view::npos || dot == 0 ? string_view{} : name.substr(dot);
+}
+
+bool looks_elsewhere(string_view option, string_view next) {
+  if (option.starts_with("-Wp,")) {
+    for (const auto& piece : pieces_of(option.substr(4))) {
+      if (looks_elsewhere("-Xpreprocessor", piece)) return true;
+    }
+    return false;
+  }
+  if (option == "-Xpreprocessor" || option == "-Xclang")
+    return next.starts_with("-I") || (next.starts_with("-i") && next != "-include" && next != "-imacros");
+  if (starts_with_any(option, kLooksElsewhere)) return true;
+  for (const string_view with_folder : {"-I", "-iquote", "-isystem", "-idirafter"}) {
+    if (!option.starts_with(with_folder)) continue;
+    const auto folder = option == with_folder ? next : option.substr(with_folder.size());
+    if (folder.starts_with('=') || folder.starts_with("$SYSROOT")) return true;
+  }
+  return false;
 }
 
 bool is_source_name(string_view path) {

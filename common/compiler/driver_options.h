@@ -14,6 +14,9 @@ bool takes_next_word(std::string_view option);
 bool only_asks(std::string_view option);
 // "--output" for "-o" and the like: gcc knows them, hardly anybody uses them.
 bool is_long_spelling(std::string_view option);
+// Headers are then looked for in folders that -I, -iquote, -isystem, -idirafter
+// and the driver's answer do not tell.  `next`: the word behind it, or nothing.
+bool looks_elsewhere(std::string_view option, std::string_view next);
 // By its ending, as the drivers see it.
 bool is_source_name(std::string_view path);
 std::string_view file_ending(std::string_view path);  // ".c", or nothing

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "common/compiler/command_line.h"
+#include "common/compiler/driver_options.h"
+#include "common/compiler/response_file.h"
 
 namespace extfarm {
 namespace {
@@ -19,36 +21,73 @@ std::string absolute(const std::string& path, const std::string& cwd) {
   return out;
 }
 
+// What a command's words say of where it looks.
 struct OwnFolders {
-  std::vector<std::string> quote, first, system, after, libraries, deciding;
+  std::vector<std::string> quote, first, system, after, libraries;  // absolute
+  std::vector<std::string> deciding;                                // words that decide upon the driver's own folders
+  std::string language = "c";                                       // or "c++"
 };
 
-// Options whose value is joined or the next word, and where the value belongs.
+// Whether the driver's list for C++ is asked for: it has all folders of the one for C, and more.
+bool is_cxx(const std::string& source, const std::string& language, bool by_cxx_driver) {
+  static constexpr std::string_view kLikeC[] = {".s", ".S", ".sx", ".m", ".mi", ".f", ".F"};
+  if (!language.empty() && language != "none")
+    return language.find("++") != std::string::npos || language == "cuda" || language == "hip";
+  const auto ending = file_ending(source);
+  if (ending == ".c" || ending == ".i") return by_cxx_driver;
+  return is_source_name(source) && std::none_of(std::begin(kLikeC), std::end(kLikeC),
+                                                [&](auto like_c) { return ending.starts_with(like_c); });
+}
+
+// As the driver reads them: response files stand for their words.
+std::vector<std::string> words_of(const Action& action) {
+  auto expanded = expand_response_files(action.argv, action.cwd, PosixFilesystem());
+  return expanded ? std::move(expanded->argv) : action.argv;
+}
+
 OwnFolders read_options(const Action& action) {
   OwnFolders out;
+  // Their value is joined or the next word.
   const struct {
     std::string_view option;
     std::vector<std::string>& target;
   } kinds[] = {{"-iquote", out.quote}, {"-isystem", out.system}, {"-idirafter", out.after},
                {"-I", out.first},      {"-L", out.libraries}};
-  static constexpr std::string_view kDeciding[] = {"--sysroot", "-isysroot", "-nostdinc", "-stdlib=", "-m",
-                                                   "-target",   "--target",  "-B",        "-specs"};
-  static constexpr std::string_view kWithValue[] = {"--sysroot", "-isysroot", "-target", "-B"};
-  const auto& argv = action.argv;
+  static constexpr std::string_view kDeciding[] = {"--sysroot", "-isysroot", "-nostd",  "-nobuiltininc", "-stdlib",
+                                                   "-m",        "-target",   "--target", "-B",           "-specs",
+                                                   "--specs",   "--config",  "--prefix", "--gcc-",       "-resource-dir"};
+  const bool by_cxx_driver = fs::path(action.program).filename().string().find("++") != std::string::npos;
+  const auto argv = words_of(action);
+  const bool is_fortran = read_command_line(argv).fortran != Fortran::kNone;
+  if (is_fortran) out.quote.push_back(action.cwd);  // modules are looked for there before all others
+  std::string language;
+  bool options_end = false;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i];
+    if (options_end || !word.starts_with('-')) {
+      if (is_cxx(word, language, by_cxx_driver)) out.language = "c++";
+      continue;
+    }
+    const bool has_value_next = takes_next_word(word) && i + 1 < argv.size();
     const auto kind = std::find_if(std::begin(kinds), std::end(kinds),
                                    [&](const auto& k) { return word.starts_with(k.option); });
     if (kind != std::end(kinds)) {
       const bool is_joined = word.size() > kind->option.size();
-      if (!is_joined && i + 1 == argv.size()) break;
-      kind->target.push_back(absolute(is_joined ? word.substr(kind->option.size()) : argv[++i], action.cwd));
-    } else if (std::any_of(std::begin(kDeciding), std::end(kDeciding),
-                           [&](std::string_view option) { return word.starts_with(option); })) {
+      if (is_joined || has_value_next)
+        kind->target.push_back(absolute(is_joined ? word.substr(kind->option.size()) : argv[i + 1], action.cwd));
+    } else if (is_fortran && word.starts_with("-J")) {
+      if (word.size() > 2 || has_value_next)
+        out.first.push_back(absolute(word.size() > 2 ? word.substr(2) : argv[i + 1], action.cwd));
+    } else if (word.starts_with("-x")) {
+      language = word.size() > 2 ? word.substr(2) : has_value_next ? argv[i + 1] : "";
+    } else if (!word.starts_with("-mllvm") && std::any_of(std::begin(kDeciding), std::end(kDeciding),
+                                                          [&](auto option) { return word.starts_with(option); })) {
       out.deciding.push_back(word);
-      const bool takes_next = std::find(std::begin(kWithValue), std::end(kWithValue), word) != std::end(kWithValue);
-      if (takes_next && i + 1 < argv.size()) out.deciding.push_back(argv[++i]);
+      if (has_value_next) out.deciding.push_back(argv[i + 1]);
+    } else if (word == "--") {
+      options_end = true;
     }
+    if (has_value_next) ++i;
   }
   return out;
 }
@@ -65,20 +104,6 @@ DriverAnswers answers_in(const std::string& stderr_of_driver) {
   }
   out.witnesses = witnesses_at(std::move(places), PosixFilesystem());
   return out;
-}
-
-std::string language_of(const Action& action) {
-  for (std::size_t i = 1; i < action.argv.size(); ++i) {
-    if (action.argv[i] == "-x" && i + 1 < action.argv.size()) return action.argv[i + 1];
-    if (action.argv[i].starts_with("-x")) return action.argv[i].substr(2);
-  }
-  static constexpr std::string_view kPlain[] = {".c", ".s", ".S", ".m"};
-  const auto reading = read_command_line(action.argv);
-  const bool is_plain = std::any_of(reading.sources.begin(), reading.sources.end(), [](const std::string& source) {
-    return std::any_of(std::begin(kPlain), std::end(kPlain), [&](std::string_view end) { return source.ends_with(end); });
-  });
-  const bool by_driver = fs::path(action.program).filename().string().find("++") != std::string::npos;
-  return is_plain && !by_driver ? "c" : "c++";
 }
 
 }  // namespace
@@ -160,7 +185,7 @@ std::vector<std::string> SearchFolderProbe::folders_of(const Action& action) {
   const auto own = read_options(action);
   if (action.kind == ActionKind::kLink) return own.libraries;
   std::vector<std::string> drivers;
-  for (const auto& [name, folder] : built_in(action, own.deciding, language_of(action)).parts) drivers.push_back(folder);
+  for (const auto& [name, folder] : built_in(action, own.deciding, own.language).parts) drivers.push_back(folder);
   const auto& built = drivers;
   const auto is_in = [](const std::vector<std::string>& list, const std::string& folder) {
     return std::find(list.begin(), list.end(), folder) != list.end();

@@ -19,6 +19,7 @@ constexpr Digest kNobodyKnows = [] {
 }();
 
 std::string_view folder_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
+std::string_view file_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_systems(std::string_view path) {
   static constexpr std::string_view kFolders[] = {"/usr/include", "/usr/lib", "/usr/local/include"};
@@ -41,6 +42,12 @@ SearchFolders with_folders_beside(const Action& action, const Attestation& attes
   }
   out.beside_count = static_cast<std::uint32_t>(out.folders.size());
   out.folders.insert(out.folders.end(), search_folders.begin(), search_folders.end());
+  // Fortran's own modules lie in the last folder of all, which no driver names.
+  for (const auto& input : attestation.inputs) {
+    if (!input.path.ends_with(".mod") || !is_systems(input.path)) continue;
+    const std::string folder(folder_of(input.path));
+    if (std::find(out.folders.begin(), out.folders.end(), folder) == out.folders.end()) out.folders.push_back(folder);
+  }
   return out;
 }
 
@@ -105,24 +112,24 @@ const IncludeLines& Judge::includes_of(const Action& action, VersionId id) {
 
 bool Judge::is_reached(const Action& action, const Recorded& recorded, const Earlier& earlier) {
   if (action.kind != ActionKind::kCompile) return true;
-  for (const auto& word : action.argv) {
-    if (word.starts_with("-include") || word.starts_with("-imacros")) return true;
-  }
+  if (includes_by_option(action.argv)) return true;
   const auto& searched = searches_.searched(recorded.search);
   const auto path_begin = searched.folders.begin() + searched.beside_count;
   const bool is_on_path = std::find(path_begin, searched.folders.end(), earlier.folder) != searched.folders.end();
+  bool is_named = false;
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero()) continue;
     const auto& includes = includes_of(action, id);
     const std::string beside(folder_of(versions_.path(id)));
     if (includes.has_computed && (is_on_path || beside == earlier.folder)) return true;
     for (const auto& line : includes.lines) {
+      is_named = is_named || file_of(line.name) == file_of(earlier.name);
       if (line.name != earlier.name) continue;
       if (line.is_quoted && beside == earlier.folder) return true;
       if (is_on_path && !(line.is_quoted && searches_.exists(beside, line.name))) return true;
     }
   }
-  return false;
+  return !is_named;  // read in another way: .incbin, Fortran's include and modules
 }
 
 std::string Judge::reason_in_search(const Action& action, const Recorded& recorded) {
@@ -198,18 +205,28 @@ bool Judge::watch(const Action& action, const Recorded& recorded, WatchList& lis
 void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
   const auto& searched = searches_.searched(recorded.search);
   std::vector<VersionId> absent;
+  const auto ask = [&](const IncludeLine& line, std::string_view beside) {
+    std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
+    if (line.is_quoted) places.insert(places.begin(), std::string(beside));
+    for (const auto& place : places) {
+      if (searches_.exists(place, line.name)) break;
+      absent.push_back(versions_.intern(place + "/" + line.name, Digest{}));
+    }
+  };
+  auto defined = defined_names(action.argv);
+  std::vector<std::string> asking_by_macro;  // the folders of those that do
   for (const VersionId id : recorded.inputs) {
     if (versions_.digest(id).is_zero() || is_systems(versions_.path(id))) continue;
     const std::string beside(folder_of(versions_.path(id)));
-    for (const auto& line : includes_of(action, id).lines) {
-      if (!line.is_question) continue;
-      std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
-      if (line.is_quoted) places.insert(places.begin(), beside);
-      for (const auto& place : places) {
-        if (searches_.exists(place, line.name)) break;
-        absent.push_back(versions_.intern(place + "/" + line.name, Digest{}));
-      }
+    const auto& includes = includes_of(action, id);
+    for (const auto& line : includes.lines) {
+      if (line.is_question) ask(line, beside);
     }
+    defined.insert(defined.end(), includes.defined.begin(), includes.defined.end());
+    if (includes.has_computed_question) asking_by_macro.push_back(beside);
+  }
+  for (const auto& beside : asking_by_macro) {
+    for (const auto& line : defined) ask(line, beside);
   }
   recorded.inputs.insert(recorded.inputs.end(), absent.begin(), absent.end());
   std::sort(recorded.inputs.begin(), recorded.inputs.end());

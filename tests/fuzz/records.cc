@@ -70,7 +70,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5: check_action(bytes); break;
     case 6: static_cast<void>(text_of(components_from(bytes))); break;
     default:
-      for (const auto& line : freshness::read_include_lines(bytes).lines) FARM_CHECK(line.name.size() <= bytes.size());
+      const auto found = freshness::read_include_lines(bytes);
+      for (const auto* lines : {&found.lines, &found.defined}) {
+        for (const auto& line : *lines) FARM_CHECK(line.name.size() <= bytes.size());
+      }
   }
   return 0;
 }

@@ -65,6 +65,42 @@ TEST(CommandLine, ProgramsAreKnownByTheirBaseName) {
   EXPECT_EQ(read_command_line({"swig", "-python", "a.i"}).kind, ActionKind::kOther);
 }
 
+TEST(CommandLine, WhereHeadersAreLookedForInOtherWaysItStaysHere) {
+  for (const Words& words :
+       {Words{"-iwithprefix", "x"}, Words{"-I-"}, Words{"-isystem-after", "x"}, Words{"-Wp,-Ix"}, Words{"-Wp,-D,X,-isystem,x"},
+        Words{"-Xpreprocessor", "-Ix"}, Words{"-Xclang", "-internal-isystem", "-Xclang", "x"}, Words{"-I=x"},
+        Words{"-isystem", "=x"}, Words{"--include-directory=x"}}) {
+    Words argv = {"gcc", "-c", "a.c"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    EXPECT_TRUE(read_command_line(argv).must_run_locally) << words.front();
+  }
+  for (const Words& words :
+       {Words{"-Ix"}, Words{"-isystem", "x"}, Words{"-Wp,-D_FORTIFY_SOURCE=2"}, Words{"-Wp,-MD,internal.d"},
+        Words{"-Xpreprocessor", "-include", "-Xpreprocessor", "x.h"}, Words{"-Xclang", "-load"}, Words{"-include", "x.h"}}) {
+    Words argv = {"gcc", "-c", "a.c"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    EXPECT_FALSE(read_command_line(argv).must_run_locally) << words.front();
+  }
+}
+
+TEST(CommandLine, FortranIsPreprocessedByItsNameOrWhenAsked) {
+  const auto read = [](Words words) {
+    words.insert(words.begin(), {"gfortran", "-c"});
+    return read_command_line(words).fortran;
+  };
+  for (const char* plain : {"a.f", "a.f90", "a.for", "a.f08"}) EXPECT_EQ(read({plain}), Fortran::kPlain) << plain;
+  for (const char* cpp : {"a.F", "a.F90", "a.fpp", "a.FOR"}) EXPECT_EQ(read({cpp}), Fortran::kPreprocessed) << cpp;
+  EXPECT_EQ(read({"-cpp", "a.f90"}), Fortran::kPreprocessed);
+  EXPECT_EQ(read({"-nocpp", "a.F90"}), Fortran::kPlain);
+  EXPECT_EQ(read({"-x", "f95-cpp-input", "a.txt"}), Fortran::kPreprocessed);
+  EXPECT_EQ(read({"-xf77", "a.c"}), Fortran::kPlain);
+  EXPECT_EQ(read({"a.c", "b.cc"}), Fortran::kNone);
+  EXPECT_EQ(read({"a.c", "b.F90", "c.f90"}), Fortran::kPlain);
+  EXPECT_EQ(read_command_line({"gfortran", "a.f90", "b.o", "-o", "app"}).fortran, Fortran::kPlain);
+  EXPECT_TRUE(read_command_line({"flang", "-c", "a.f90"}).must_run_locally);
+  EXPECT_FALSE(read_command_line({"flang", "a.o", "-o", "app"}).must_run_locally);
+}
+
 TEST(CommandLine, AnArchiveIsNamedAfterTheLettersAndTheirArguments) {
   auto reading = read_command_line({"ar", "-rcs", "l.a", "a.o", "b.o"});
   EXPECT_EQ(reading.outputs, Words{"l.a"});
