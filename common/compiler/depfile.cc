@@ -1,5 +1,4 @@
-// Splits make rules: continuation lines, "\ " and "\#" escapes, "$$".  Targets
-// and empty rules (-MP) yield nothing.
+// Splits make rules: continuation lines, "\ " and "\#" escapes, "$$".
 #include "common/compiler/depfile.h"
 
 #include <algorithm>
@@ -40,9 +39,8 @@ std::string read_word(std::string_view text, std::size_t& i, bool in_target) {
   return word;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> parse_depfile(std::string_view text, const std::string& cwd) {
+// Either the targets or the prerequisites, of which empty rules (-MP) have none.
+Result<std::vector<std::string>> parse(std::string_view text, const std::string& cwd, bool wants_targets) {
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(line) + ": a NUL byte");
@@ -75,10 +73,8 @@ Result<std::vector<std::string>> parse_depfile(std::string_view text, const std:
     } else {
       if (!has_target) rule_line = line;
       auto word = read_word(text, i, in_target);
-      if (in_target) {
-        has_target = true;
-        continue;
-      }
+      has_target = has_target || in_target;
+      if (in_target != wants_targets) continue;
       const std::filesystem::path path(word);
       auto absolute = (path.is_absolute() ? path : std::filesystem::path(cwd) / path).lexically_normal().string();
       if (seen.insert(absolute).second) out.push_back(std::move(absolute));
@@ -87,6 +83,16 @@ Result<std::vector<std::string>> parse_depfile(std::string_view text, const std:
   if (in_target && has_target)
     return failure(ErrorCode::kMalformed, "depfile line " + std::to_string(rule_line) + ": a rule without ':'");
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_depfile(std::string_view text, const std::string& cwd) {
+  return parse(text, cwd, false);
+}
+
+Result<std::vector<std::string>> parse_depfile_targets(std::string_view text, const std::string& cwd) {
+  return parse(text, cwd, true);
 }
 
 }  // namespace extfarm

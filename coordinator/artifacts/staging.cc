@@ -90,6 +90,20 @@ Result<void> settle(const AttestedOutput& output, const std::vector<std::string>
   return io_failure("remove", output.path);
 }
 
+// A Fortran module that is there already: its compiler leaves it as it is, with its time, and so is it left here.
+bool is_left(const AttestedOutput& output, const Place& place) {
+  if (!output.path.ends_with(".mod") && !output.path.ends_with(".smod")) return false;
+  const Descriptor file(::openat(place.folder(), place.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat st {};
+  if (file.get() < 0 || ::fstat(file.get(), &st) != 0 || !S_ISREG(st.st_mode)) return false;
+  if (static_cast<std::uint64_t>(st.st_size) != output.size_bytes) return false;
+  Hasher hasher;
+  char part[65536];
+  ::ssize_t size = 0;
+  while ((size = ::read(file.get(), part, sizeof part)) > 0) hasher.add({part, static_cast<std::size_t>(size)});
+  return size == 0 && hasher.finish() == output.digest;
+}
+
 }  // namespace
 
 Staging::Staging(const Attestation& attestation, const std::vector<std::string>& view_roots)
@@ -205,6 +219,7 @@ Result<void> Staging::rename_all() {
     if (staged.beside != path) elsewhere = Place::open(staged.beside, roots_);
     const auto& from = elsewhere ? *elsewhere : to;
     if (!from) return tl::unexpected(from.error());
+    if (is_left(outputs_[staged.index], *to)) continue;  // its temporary file goes with the others
     if (::renameat(from->folder(), staged.name.c_str(), to->folder(), to->name()) != 0) return io_failure("publish", path);
   }
   return {};

@@ -10,6 +10,10 @@ ASKS, ONE_FILE = "it only asks the compiler", "several compiles append to one fi
 DATED = '#include "x.h"\nconst char *now = __DATE__ __TIME__, *then = __TIMESTAMP__, *file = __FILE__;\n'
 INCBIN = '.section .rodata\n.incbin "x.h"\n'
 IN_C = 'asm(".section .rodata\\n.incbin \\"x.h\\"\\n.text");\n'
+MODULE = "module m\ninteger :: i\nend module\n"
+USER = "subroutine s\nuse m\ninclude 'n.inc'\ni = n\nend subroutine\n"
+FORTRAN_FILES = {"m.f90": MODULE, "M.F90": '#include "pre.h"\n' + MODULE, "u.f90": USER, "U.F90": USER, "mods": None,
+                 "pre.h": "#define WIDE 8\n", "inc/n.inc": "integer, parameter :: n = 1\n", "main.f90": "use m\ni = 1\nend\n"}
 UNTOLD = "has .incbin or .include, and what those read"
 NATIVE = "-O2 -g -c x.c"
 C = Case
@@ -70,10 +74,14 @@ CASES = [
     C(17, "CC @missing -c x.c", local="it would load missing"),
     C(17, "CC -c -DX=@args y.c", files={"args": "-DWRONG -c nothing.c"}),
     C(17, "CC @objects -o app", files={"objects": "x.o main.o"}, before=OBJECTS),
+    C(17, "CC -c y.c -x @args", files={"args": "c -MD"}),
     C(17, "CC -save-temps @args", files={"args": "-c x.c"}, local="leaves copies of itself"),
     C(18, "CC -Xclang -relaxed-aliasing -mllvm -inline-threshold=9 -O2 -c x.c", compilers=CLANG, direct=NO_VIEW),
     C(19, "CC -D X=a.c -c y.c"),
     C(19, "CC -DX=2 -UX -include x.h -c y.c"),
+    C(19, "CC -I=sub -c x.c", local="does not follow where it looks for headers"),
+    C(19, "CC -Wp,-Isub -c x.c", local="does not follow where it looks for headers"),
+    C(19, "CC -iprefix sub/ -iwithprefix . -c x.c", local="does not follow where it looks for headers"),
     C(20, "CC -save-temps -c x.c -o sub/x.o", direct=NO_VIEW),
     C(20, "CC -save-temps=obj -c x.c -o sub/x.o", direct=NO_VIEW),
     C(20, "CC -save-temps=cwd -MD -c x.c -o sub/x.o", direct=NO_VIEW),
@@ -168,9 +176,17 @@ CASES = [
     C(47, "CC -Wall -Wextra -c w.c", files={"w.c": "static int w;\nint f(int unused) { int v; return v; }\n"}),
     C(47, "CC e.c -o e", files={"e.c": "int main(void) { extern int absent; return absent; }\n"}, varies_output=True),
     C(47, "CC -c absent.c"),
-    C(48, "CC -c m.f90 -o m.o", compilers=("gfortran",), direct="confinement does not allow", files={"m.f90": "module m\ninteger :: i\nend module\n"}),
-    C(48, "CC -c u.f90", compilers=("gfortran",), before="$CC -c m.f90",
-      files={"m.f90": "module m\ninteger :: i\nend module\n", "u.f90": "subroutine s\nuse m\ni = 1\nend subroutine\n"}),
-    C(48, "CC -Jmods -c m.f90", compilers=("gfortran",), direct=NO_VIEW,
-      files={"m.f90": "module m\ninteger :: i\nend module\n", "mods": None}),
+    *(C(48, words, compilers=("gfortran",), before=before, direct=direct, files=FORTRAN_FILES) for words, before, direct in (
+        ("CC -c m.f90 -o m.o", "", "confinement does not allow"),
+        ("CC -c m.f90 -o m.o", "$CC -c m.f90", "confinement does not allow"),
+        ("CC -Jmods -c m.f90", "", NO_VIEW),
+        ("CC -Jmods -c M.F90 -o m.o", "$CC -Jmods -c M.F90", NO_VIEW),
+        ("CC -g -Iinc -c u.f90", "$CC -c m.f90", ""),
+        ("CC -g -Iinc -c U.F90 -O2", "$CC -c m.f90", ""),
+        ("CC -cpp -Iinc -c u.f90 -MD -o sub/u.o", "$CC -c m.f90", NO_VIEW),
+        ("CC -Iinc -c U.F90 -MMD -MF deps/u.d", "$CC -c m.f90", NO_VIEW),
+        ("CC -Iinc -c u.f90 main.f90", "$CC -c m.f90", NO_VIEW),
+        ("CC m.f90 main.f90 -o app", "", "confinement does not allow"),
+        ("CC -c u.f90", "", ""))),
+    C(48, "CC -Iinc -c u.f90", compilers=("gcc",), before="$CC -c m.f90", files=FORTRAN_FILES),
 ]

@@ -1,4 +1,4 @@
-// Dependency files: what is read is a list of absolute, normal paths, each
+// Dependency files: what is read is two lists of absolute, normal paths, each
 // once, that no system call would cut short.
 #include "common/compiler/depfile.h"
 
@@ -6,12 +6,14 @@
 
 #include "tests/fuzz/input.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace extfarm;
-  const auto paths = parse_depfile(fuzz::text_of(data, size), "/home/a b");
+namespace {
+
+using extfarm::ErrorCode;
+
+void check(const extfarm::Result<std::vector<std::string>>& paths) {
   if (!paths) {
     FARM_CHECK(paths.error().code == ErrorCode::kMalformed);
-    return 0;
+    return;
   }
   std::set<std::string> seen;
   for (const auto& path : *paths) {
@@ -19,5 +21,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FARM_CHECK(path.find('\0') == std::string::npos && path.find("/../") == std::string::npos);
     FARM_CHECK(seen.insert(path).second);
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace extfarm;
+  const auto text = fuzz::text_of(data, size);
+  const auto paths = parse_depfile(text, "/home/a b"), targets = parse_depfile_targets(text, "/home/a b");
+  check(paths);
+  check(targets);
+  FARM_CHECK(paths.has_value() == targets.has_value());
   return 0;
 }

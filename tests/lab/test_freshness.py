@@ -132,6 +132,43 @@ class Headers(Changes):
         self.write("other.h", "#define OTHER 5\n")
         self.assert_rebuilds("second.o", "the new file other.h comes before include/other.h", ["second.o", "both.so"])
 
+    def test_a_new_header_in_a_folder_that_a_response_file_names(self):
+        self.write("words", "-Inear -Iinclude -include other.h")
+        self.replace("build.sh", "-Inear -Iinclude -isystem", "@words -isystem")
+        self.rebuild()
+        self.write("near/shared.h", "#define SHARED 14\n")
+        self.assert_rebuilds("first.o", "the new file near/shared.h comes before include/shared.h",
+                             ["first.o", "both.so"])
+        self.write("near/other.h", "#define OTHER 15\n")
+        self.assert_rebuilds("first.o", "the new file near/other.h comes before include/other.h",
+                             ["first.o", "second.o", "both.so"])
+
+    def test_new_headers_that_a_source_had_asked_for_by_macros(self):
+        self.write("second.c", """#include "other.h"
+#define HAS(name) __has_include(name)
+#define LATER "later.h"
+#if HAS(LATER)
+#include LATER
+#elif defined __has_include && \\
+      __has_include("latest.h")
+#include "latest.h"
+#endif
+int second(void) { return OTHER; }
+""")
+        self.rebuild()
+        self.write("include/latest.h", "#undef OTHER\n#define OTHER 16\n")
+        self.assert_rebuilds("second.o", "the new file include/latest.h was looked for", ["second.o", "both.so"])
+        self.write("near/later.h", "#undef OTHER\n#define OTHER 17\n")
+        self.assert_rebuilds("second.o", "the new file near/later.h was looked for", ["second.o", "both.so"])
+
+    def test_a_new_file_that_the_assembler_meets_first(self):
+        self.write("include/bytes.bin", "one.")
+        self.write("second.c", 'asm(".data\\n.incbin \\"bytes.bin\\"\\n.text");\nint second(void) { return 2; }\n')
+        self.rebuild()
+        self.write("near/bytes.bin", "two.")
+        self.assert_rebuilds("second.o", "the new file near/bytes.bin comes before include/bytes.bin",
+                             ["second.o", "both.so"])
+
     def test_a_new_header_that_a_source_had_asked_for_in_vain(self):
         os.remove(self.path("system", "lab_system.h"))
         self.rebuild()
@@ -142,6 +179,49 @@ class Headers(Changes):
     def test_a_new_header_that_nobody_reads_changes_nothing(self):
         self.write("near/lab_system_of_others.h", "#define SHARED 4\n")
         self.assert_stays_fresh("first.o")
+
+
+class Fortran(Changes):
+    def setUp(self):
+        super().setUp()
+        for name in ("second.o", "both.so"):
+            self.remove(name)
+        self.write("build.sh", "set -e\n$FC -c number.f90 -J include -o number.o\n"
+                               "$FC -Inear -Iinclude -c first.f90 -o first.o\n")
+        self.write("number.f90", "module number\n  integer, parameter :: n = 1\nend module\n")
+        self.write("include/added.inc", "  integer, parameter :: m = 1\n")
+        self.write("first.f90", "subroutine first(k)\n  use number\n  integer :: k\n  include 'added.inc'\n"
+                                "  k = n + m\nend subroutine\n")
+        self.tools = {**self.tools, "FC": program("extfarm-cc") + " /usr/bin/gfortran"}
+        self.plain_tools = {**self.plain_tools, "FC": "/usr/bin/gfortran"}
+        self.assertEqual(self.rebuild(), ["first.o", "number.o"])
+
+    def test_an_edited_file_that_is_included(self):
+        self.write("include/added.inc", "  integer, parameter :: m = 4\n")
+        self.assert_rebuilds("first.o", "include/added.inc changed", ["first.o"])
+
+    def test_an_edit_that_changes_a_module_reaches_who_uses_it(self):
+        self.write("number.f90", "! of the module nothing is changed\n" + self.files["number.f90"])
+        self.assert_rebuilds("number.o", "number.f90 changed", ["number.o"])
+        self.write("number.f90", "module number\n  integer, parameter :: n = 2\nend module\n")
+        self.assert_rebuilds("number.o", "number.f90 changed", ["first.o", "number.o"])
+
+    def test_a_deleted_module(self):
+        self.write("number.f90", "! of the module nothing is changed\n" + self.files["number.f90"])
+        self.rebuild()
+        self.remove("include/number.mod")
+        self.assert_rebuilds("number.o", "its output include/number.mod is gone", ["number.o"])
+
+    def test_a_new_file_that_is_met_first(self):
+        self.write("near/added.inc", "  integer, parameter :: m = 2\n")
+        self.assert_rebuilds("first.o", "the new file near/added.inc comes before include/added.inc", ["first.o"])
+        other = self.path("other.f90")
+        with open(other, "w", encoding="utf-8") as out:
+            out.write("module number\n  integer, parameter :: n = 5\nend module\n")
+        subprocess.run(["/usr/bin/gfortran", "-fsyntax-only", other, "-J", self.in_project("near")], check=True)
+        self.assertEqual(self.explain("first.o")[1],
+                         "would run, because the new file near/number.mod comes before include/number.mod")
+        self.assertEqual(self.rebuild(), ["first.o"])
 
 
 class Commands(Changes):

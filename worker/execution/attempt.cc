@@ -105,6 +105,43 @@ Result<void> collect(Attempt& attempt) {
   return {};
 }
 
+Result<void> collect_modules(Attempt& attempt, const Filesystem& filesystem) {
+  const auto& command = attempt.command;
+  const bool has_list = attempt.listing || !command.depfile.empty();
+  if (!command.makes_modules || attempt.exit.exit_code != 0 || !has_list) return {};
+  const auto modules = list_modules(attempt.action, command, attempt.outputs, attempt.listing, filesystem);
+  if (!modules) return tl::unexpected(modules.error());
+  for (const auto& path : *modules) {
+    const bool is_written = std::any_of(attempt.outputs.begin(), attempt.outputs.end(),
+                                        [&](const auto& output) { return output.attested.path == path; });
+    if (is_written || attempt.supplied.contains(path) || !lies_below_any(path, attempt.action.view_roots)) continue;
+    const std::string copy = attempt.folder + "/module-" + std::to_string(attempt.outputs.size());
+    std::error_code failed;
+    std::filesystem::copy_file(path, copy, failed);
+    if (failed) return failure(ErrorCode::kIo, "cannot read " + path + ", a module that was made: " + failed.message());
+    auto output = collect_file(copy, path);
+    if (!output) return tl::unexpected(output.error());
+    attempt.outputs.push_back(std::move(*output));
+  }
+  return {};
+}
+
+Result<PrivateView> view_for_listing(const Attempt& attempt, MountTable& mounts) {
+  namespace fs = std::filesystem;
+  const std::string folder = attempt.folder + "/listing";
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  auto out = PrivateView::prepare(attempt.action.view_roots, folder, {}, mounts);
+  if (!out) return out;
+  for (const auto& path : attempt.supplied) {
+    const std::string from = *attempt.view->place_of(path), to = *out->place_of(path);
+    fs::create_directories(fs::path(to).parent_path(), failed);
+    fs::create_hard_link(from, to, failed);
+    if (failed) return failure(ErrorCode::kIo, "cannot show " + path + " to the run that lists: " + failed.message());
+  }
+  return out;
+}
+
 Outcome outcome_of(const Attempt& attempt, const Filesystem& filesystem, DigestCache& digests,
                    HiddenReads& hidden) {
   const auto& exit = attempt.exit;

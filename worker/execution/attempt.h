@@ -59,6 +59,12 @@ struct Attempt {
 void look_at_inputs(Attempt&, DigestCache&);
 // After the command's end: finds what it wrote.  Errors: kIo.
 Result<void> collect(Attempt&);
+// After the list is there: modules that the command found to be on disk as it
+// would have written them are outputs like all others.  Errors: kIo.
+Result<void> collect_modules(Attempt&, const Filesystem&);
+// Another view of the same, with what came in messages: the run that lists
+// what was read may write the side files again.  Errors: kIo, kRefused.
+Result<PrivateView> view_for_listing(const Attempt&, MountTable&);
 // After collect(): how it ended, what it read and what it wrote.
 Outcome outcome_of(const Attempt&, const Filesystem&, DigestCache&, HiddenReads&);
 

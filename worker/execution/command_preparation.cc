@@ -42,8 +42,8 @@ bool is_gnu(const std::string& program) {
 }
 
 // The compile as a mere listing of all it includes, on stdout.
-std::vector<std::string> listing_of(const std::vector<std::string>& argv) {
-  static constexpr string_view kDropped[] = {"-MMD", "-MD", "-c", "-S", "-MP", "-fsyntax-only"};
+std::vector<std::string> listing_of(const std::vector<std::string>& argv, Fortran fortran) {
+  static constexpr string_view kDropped[] = {"-MMD", "-MD", "-c", "-S", "-MP", "-fsyntax-only", "-nocpp"};
   static constexpr string_view kDroppedWithNext[] = {"-o", "-MF", "-MT", "-MQ"};
   std::vector<std::string> out = {argv[0]};
   for (std::size_t i = 1; i < argv.size(); ++i) {
@@ -64,13 +64,14 @@ std::vector<std::string> listing_of(const std::vector<std::string>& argv) {
     if (takes_next_word(word) && i + 1 < argv.size()) out.push_back(argv[++i]);
   }
   add_options(out, {"-M"});
+  // Fortran's compiler tells what it includes and which modules it uses only where it preprocesses; without macros that
+  // changes nothing that it would read.
+  if (fortran == Fortran::kPlain) add_options(out, {"-cpp", "-undef"});
   return out;
 }
 
 void prepare_compile(const Action& action, const CommandReading& reading, const std::string& program,
                      const std::string& temporary, PreparedCommand& out) {
-  const std::string name = std::filesystem::path(program).filename().string();
-  const bool is_fortran = name.find("fortran") != std::string::npos;
   const bool is_assembled = std::find(action.argv.begin(), action.argv.end(), "-c") != action.argv.end();
   // With -flto the object records what the assembler was told.
   if (is_gnu(program) && is_assembled && reading.sources.size() == 1 && !has_word(action.argv, "-Wa,--MD") &&
@@ -79,21 +80,22 @@ void prepare_compile(const Action& action, const CommandReading& reading, const 
     add_options(out.argv, {"-Wa,--MD," + out.assembler_depfile});
   }
   out.assembles_unlisted = is_assembled && out.assembler_depfile.empty();
-  // What is preprocessed already, or never is, includes nothing, and clang
-  // complains of -MD; gfortran lists modules only with -cpp.
-  if (is_fortran || !is_preprocessed(action.argv, reading)) return;
+  out.makes_modules = reading.fortran != Fortran::kNone;
+  // What is preprocessed already, or never is, includes nothing, and clang complains of -MD.
+  if (!is_preprocessed(action.argv, reading)) return;
   // gcc passes several -o on to the part that would write the list, and that takes one only.
   const auto is_output = [](const std::string& word) { return word.starts_with("-o"); };
   const bool has_one_output = std::count_if(action.argv.begin() + 1, action.argv.end(), is_output) <= 1;
   const bool lists_all = reading.dependency_style == DependencyStyle::kMakefileAllHeaders;
-  if (has_one_output && reading.sources.size() == 1 && reading.dependency_style == DependencyStyle::kNone) {
+  const bool may_list = reading.fortran != Fortran::kPlain && reading.sources.size() == 1;
+  if (has_one_output && may_list && reading.dependency_style == DependencyStyle::kNone) {
     out.depfile = temporary + "/inputs.d";
     add_options(out.argv, {"-MD", "-MF", out.depfile});
     out.dependency_source = DependencySource::kAddedDepfile;
     return;
   }
-  out.listing_argv = listing_of(action.argv);
-  out.listing_is_needed = !lists_all || reading.sources.size() > 1;
+  out.listing_argv = listing_of(action.argv, reading.fortran);
+  out.listing_is_needed = !lists_all || !may_list;
   if (out.listing_is_needed) return;
   out.dependency_source = DependencySource::kOwnDepfile;
   out.depfile = reading.depfile;
@@ -114,8 +116,9 @@ void prepare_link(const Action& action, const CommandReading& reading, const std
   // One lease is one slot, so gcc's link-time compiles run one after the other; clang's are one in any case.
   if (is_gnu(program)) std::replace(out.argv.begin() + 1, out.argv.end(), std::string("-flto=auto"), std::string("-flto=1"));
   out.assembles_unlisted = names_a_source(action.argv, reading);
+  out.makes_modules = reading.fortran != Fortran::kNone;
   if (!out.assembles_unlisted || !is_preprocessed(action.argv, reading)) return;
-  out.listing_argv = listing_of(action.argv);
+  out.listing_argv = listing_of(action.argv, reading.fortran);
   out.listing_is_needed = true;
 }
 
@@ -197,6 +200,8 @@ PreparedCommand prepare_command(const Action& action, const std::string& program
 
 bool has_own_list(const Action& action, const PreparedCommand& command, const std::vector<CollectedOutput>& outputs,
                   const Filesystem& filesystem) {
+  if (command.listing_is_needed) return false;
+  if (command.dependency_source == DependencySource::kNone) return true;
   const auto place = place_of_list(action, command, outputs);
   return !place.empty() && filesystem.stat(place).has_value();
 }
@@ -215,6 +220,8 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
       out.read.insert(paths->begin(), paths->end());
     else
       return unusable("stdout", paths.error().message);
+  } else if (command.listing_is_needed) {
+    return failure(ErrorCode::kRefused, "a run that lists what it reads fails (" + action.argv[0] + " -M)");
   }
   const auto source = command.dependency_source;
   if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return out;
@@ -227,6 +234,21 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
   }
   if (!text) return unusable(command.depfile, text.error().message);
   if (auto added = add_depfile(*text, command.depfile, action.cwd, out); !added) return tl::unexpected(added.error());
+  return out;
+}
+
+Result<std::vector<std::string>> list_modules(const Action& action, const PreparedCommand& command,
+                                              const std::vector<CollectedOutput>& outputs,
+                                              const std::optional<std::string>& listing, const Filesystem& filesystem) {
+  std::string text = listing.value_or("");
+  if (!listing) {
+    auto list = read_list(place_of_list(action, command, outputs), filesystem);
+    if (!list) return unusable(command.depfile, list.error().message);
+    text = std::move(*list);
+  }
+  auto out = parse_depfile_targets(text, action.cwd);
+  if (!out) return unusable(listing ? "stdout" : command.depfile, out.error().message);
+  std::erase_if(*out, [](const std::string& path) { return !path.ends_with(".mod") && !path.ends_with(".smod"); });
   return out;
 }
 

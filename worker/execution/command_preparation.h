@@ -33,6 +33,7 @@ struct PreparedCommand {
   // the command's own list leaves some out, or there is none.
   std::vector<std::string> listing_argv;
   bool listing_is_needed = false;  // else only when the command's own list cannot be found
+  bool makes_modules = false;      // Fortran's, which its compiler leaves alone where they would not change
 };
 
 // `temporary` is the attempt's own folder for TMPDIR and dependency files;
@@ -47,11 +48,16 @@ struct ListedInputs {
 
 // All that the command read and that matters: its declared inputs and what it
 // listed, whether in scratch, among its `outputs`, or printed by the listing run.
-// Errors: kIo when its list cannot be read, for then its inputs would go uncompared.
+// Errors: kIo when its list cannot be read, kRefused when there is none, for then its inputs would go uncompared.
 Result<ListedInputs> list_inputs(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs,
                                  const std::optional<std::string>& listing, const Filesystem&);
 
-// Whether the command's own list is where it was expected.
+// The modules that the list names as made, absolute.  Errors: as list_inputs().
+Result<std::vector<std::string>> list_modules(const Action&, const PreparedCommand&,
+                                              const std::vector<CollectedOutput>& outputs,
+                                              const std::optional<std::string>& listing, const Filesystem&);
+
+// Whether what the command itself tells is all that it read, and is where it was expected.
 bool has_own_list(const Action&, const PreparedCommand&, const std::vector<CollectedOutput>& outputs,
                   const Filesystem&);
 

@@ -94,6 +94,7 @@ Result<std::vector<RedirectedOutput>> redirect_outputs(const Action& action, con
   const bool is_list_written = reading.dependency_style != DependencyStyle::kNone;
   if (is_list_written && (reading.outputs.empty() || reading.kind == ActionKind::kLink))
     return refuse("writes no dependency file beside nothing else");
+  if (is_list_written && reading.fortran != Fortran::kNone) return refuse("would not get Fortran's dependency file as it is");
   if (!reading.outputs.empty() && reading.outputs.front() != "/dev/null") {
     const auto& named = reading.outputs.front();
     out.push_back({absolute(named), in_scratch(folder, named)});

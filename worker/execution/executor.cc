@@ -321,12 +321,8 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
       attempt.exit.exit_code == 0 && !command.listing_argv.empty() &&
       (command.listing_is_needed || !has_own_list(attempt.action, command, attempt.outputs, filesystem));
   if (!is_listed) return conclude(key, attempt);
-  // In a view of its own, for it may write the side files again.  Pinned bytes that came in a message are in the first.
-  if (attempt.view && attempt.supplied.empty()) {
-    const std::string folder = attempt.folder + "/listing";
-    std::error_code failed;
-    fs::create_directories(folder, failed);
-    auto view = PrivateView::prepare(attempt.action.view_roots, folder, {}, mounts);
+  if (attempt.view) {
+    auto view = view_for_listing(attempt, mounts);
     if (!view) return fail(key, attempt, OutcomeClass::kInfrastructure, view.error().message);
     attempt.listing_view = std::move(*view);
   }
@@ -335,6 +331,8 @@ void Executor::Impl::end_process(const AttemptKey& key, Attempt& attempt, Proces
 }
 
 void Executor::Impl::conclude(const AttemptKey& key, Attempt& attempt) {
+  if (const auto collected = collect_modules(attempt, filesystem); !collected)
+    return fail(key, attempt, OutcomeClass::kInfrastructure, collected.error().message);
   finish(key, attempt, outcome_of(attempt, filesystem, digests, hidden_reads));
 }
 

@@ -49,5 +49,12 @@ TEST(Depfile, ANulByteIsMalformedAlsoInsideAName) {
   }
 }
 
+TEST(Depfile, TargetsAreReadLikeThePrerequisites) {
+  const auto targets = parse_depfile_targets("jj/own.mod own\\ s.smod \\\n first.o: first.f90 x.mod\nx.h:\n", "/w");
+  ASSERT_TRUE(targets) << targets.error().message;
+  EXPECT_EQ(*targets, (std::vector<std::string>{"/w/jj/own.mod", "/w/own s.smod", "/w/first.o", "/w/x.h"}));
+  EXPECT_FALSE(parse_depfile_targets("own.mod", "/w"));
+}
+
 }  // namespace
 }  // namespace extfarm

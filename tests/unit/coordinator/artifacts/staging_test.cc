@@ -51,6 +51,24 @@ TEST_F(StagingTest, FilesComeInPartsAndAppearTogether) {
   EXPECT_EQ(content_of("a.o") + content_of("b.o") + content_of("empty"), "objectother");
 }
 
+TEST_F(StagingTest, AModuleThatIsThereAlreadyKeepsItsTime) {
+  attest("same.mod", "module"), attest("other.mod", "module"), attest("same.o", "object");
+  for (const auto& [name, bytes] : {std::pair("same.mod", "module"), {"other.mod", "MODULE"}, {"same.o", "object"}}) {
+    std::ofstream(root_ + "/" + name) << bytes;
+    fs::last_write_time(root_ + "/" + name, fs::file_time_type{});
+  }
+  {
+    Staging staging(attestation_, {root_});
+    for (std::size_t i = 0; i < 3; ++i) ASSERT_TRUE(staging.add(i, i < 2 ? "module" : "object"));
+    ASSERT_TRUE(staging.publish());
+  }
+  EXPECT_EQ(names(), (Names{"other.mod", "same.mod", "same.o"}));
+  EXPECT_EQ(content_of("other.mod"), "module");
+  EXPECT_EQ(fs::last_write_time(root_ + "/same.mod"), fs::file_time_type{});
+  EXPECT_NE(fs::last_write_time(root_ + "/other.mod"), fs::file_time_type{});
+  EXPECT_NE(fs::last_write_time(root_ + "/same.o"), fs::file_time_type{});
+}
+
 TEST_F(StagingTest, OneThatIsGivenUpLeavesNothing) {
   attest("a.o", "object");
   {

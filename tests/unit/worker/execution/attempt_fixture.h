@@ -43,7 +43,7 @@ class AttemptFixture : public testing::Test {
     ExecutorSettings settings;
     settings.scratch = top_ + "/scratch";
     settings.permitted_roots = {"/"};
-    settings.trusted_prefixes = {"/usr"};
+    settings.trusted_prefixes = trusted_;
     settings.force_direct = direct;
     settings.limits = limits_;
     settings.idle_priority = idle_priority_;
@@ -128,6 +128,7 @@ class AttemptFixture : public testing::Test {
   bool idle_priority_ = false;
   std::optional<Duration> time_limit_;
   std::vector<std::string> hidden_files_;
+  std::vector<std::string> trusted_ = {"/usr"};
   bool only_compilers_ = false;
   std::unique_ptr<Executor> executor_;
   AttemptKey key_{CoordinatorId{1}, LeaseId{1}};
