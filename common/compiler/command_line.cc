@@ -80,6 +80,12 @@ void read_preprocessor_option(string_view option, Parsed& parsed) {  // after "-
   parsed.makefile = option.substr(0, option.find(','));
 }
 
+// gcc makes up the name of each object's profile, whatever the option says; clang that of its only one.
+bool makes_up_profile(string_view option, bool is_clang) {
+  static constexpr std::array<string_view, 4> kBare = {"-fprofile-use", "-fprofile-instr-use", "-fauto-profile", "-fbranch-probabilities"};
+  return std::find(kBare.begin(), kBare.end(), option) != kBare.end() || (!is_clang && option.starts_with("-fprofile-use="));
+}
+
 // Options that decide how far the driver goes; whether it was one.
 bool read_stage(string_view arg, Parsed& parsed) {
   if (arg == "-c")
@@ -103,6 +109,9 @@ void read_option(const std::vector<std::string>& argv, std::size_t& i, Parsed& p
   const std::string& arg = argv[i];
   if (looks_elsewhere(arg, i + 1 < argv.size() ? argv[i + 1] : string_view()))
     parsed.stay("extfarm does not follow where it looks for headers");
+  if (makes_up_profile(arg, base_name(argv[0]).find("clang") != string_view::npos))
+    parsed.stay("only the compiler knows the name of its profile");
+  if (arg.starts_with("-fthinlto-index=")) parsed.stay("its index names further files");
   if (read_stage(arg, parsed)) return;
   if (arg == "-MD")
     parsed.md = true;

@@ -48,6 +48,9 @@ constexpr std::array kWritesAfterEquals = std::to_array<string_view>(
      "-fdiagnostics-add-output", "-fdbg-cnt-list"});
 constexpr std::array kLinkerWrites = std::to_array<string_view>(
     {"-Map", "--Map", "--out-implib", "--dependency-file", "--cref-file", "--print-map-file"});
+constexpr std::array kLinkerReads = std::to_array<string_view>(  // and does not list
+    {"--retain-symbols-file", "--symbol-ordering-file", "--section-ordering-file", "--call-graph-ordering-file",
+     "--remap-inputs-file", "--export-dynamic-symbol-list", "--lto-sample-profile"});
 constexpr std::array kReadsAfterEquals = std::to_array<string_view>(
     {"-fprofile-use=", "-fauto-profile=", "-fprofile-sample-use=", "-fprofile-instr-use=", "-fprofile-instrument-use=",
      "-fprofile-remapping-file=", "-fprofile-list="});
@@ -59,7 +62,8 @@ constexpr std::array kBindings =  // the linker's own -B
 constexpr std::array kLoads = std::to_array<string_view>(
     {"specs", "prefix", "wrapper", "fplugin", "iplugindir", "fpass-plugin", "config", "config-system-dir", "config-user-dir",
      "ld-path", "gcc-toolchain", "gcc-install-dir", "plugin", "load", "load-pass-plugin", "add-plugin", "cc1", "cc1as",
-     "ccc-install-dir", "ccc-gcc-name", "cuda-path", "hip-path", "ptxas-path", "rocm-path", "sysroot"});
+     "ccc-install-dir", "ccc-gcc-name", "cuda-path", "hip-path", "ptxas-path", "rocm-path", "sysroot",
+     "error-handling-script"});
 
 template <class List>
 bool has(const List& list, string_view item) {
@@ -150,7 +154,7 @@ bool looks_elsewhere(string_view option, string_view next) {
     return false;
   }
   if (option == "-Xpreprocessor" || option == "-Xclang")
-    return next.starts_with("-I") || (next.starts_with("-i") && next != "-include" && next != "-imacros");
+    return next.starts_with("-I") || (next.starts_with("-i") && !next.starts_with("-include") && next != "-imacros");
   if (starts_with_any(option, kLooksElsewhere)) return true;
   for (const string_view with_folder : {"-I", "-iquote", "-isystem", "-idirafter"}) {
     if (!option.starts_with(with_folder)) continue;
@@ -166,6 +170,10 @@ bool is_source_name(string_view path) {
 
 NamedPaths named_paths(const std::vector<std::string>& argv) {
   NamedPaths out;
+  const auto handed_on = flattened(argv);
+  for (std::size_t i = 0; i + 1 < handed_on.size(); ++i) {
+    if (handed_on[i] == "-include-pch") out.read.push_back(handed_on[i + 1]);
+  }
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const string_view word = argv[i];
     const bool has_next = i + 1 < argv.size();
@@ -189,11 +197,13 @@ NamedPaths named_paths(const std::vector<std::string>& argv) {
     } else if (word.starts_with("-Wl,")) {
       const auto pieces = pieces_of(word.substr(4));
       for (std::size_t p = 0; p < pieces.size(); ++p) {
-        if (!starts_with_any(pieces[p], kLinkerWrites)) continue;
+        const bool reads = starts_with_any(pieces[p], kLinkerReads);
+        if (!reads && !starts_with_any(pieces[p], kLinkerWrites)) continue;
+        auto& files = reads ? out.read : out.written;
         if (auto file = after_equals(pieces[p]); !file.empty())
-          out.written.push_back(std::move(file));
+          files.push_back(std::move(file));
         else if (p + 1 < pieces.size())
-          out.written.push_back(pieces[++p]);
+          files.push_back(pieces[++p]);
       }
     } else if (takes_next_word(word)) {
       ++i;

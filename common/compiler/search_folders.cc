@@ -115,6 +115,13 @@ std::vector<std::string> own_include_folders(const Action& action) {
   return out;
 }
 
+std::vector<std::string> named_include_folders(const Action& action) {
+  auto own = read_options(action);
+  auto out = std::move(own.quote);
+  for (const auto* part : {&own.first, &own.system, &own.after}) out.insert(out.end(), part->begin(), part->end());
+  return out;
+}
+
 std::vector<std::string> parse_search_list(const std::string& stderr_of_driver) {
   std::vector<std::string> out;
   bool inside = false;

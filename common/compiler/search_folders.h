@@ -37,6 +37,8 @@ class SearchFolderProbe {
 
 // Those that its words name for the project's own headers (-iquote, -I), absolute, in search order.
 std::vector<std::string> own_include_folders(const Action&);
+// All that its words name for headers, likewise.
+std::vector<std::string> named_include_folders(const Action&);
 // The folders between "search starts here" and "End of search list" of `cc -E -v`.
 std::vector<std::string> parse_search_list(const std::string& stderr_of_driver);
 // Those that it would search if they were there.

@@ -228,7 +228,10 @@ std::string ActionIntake::read_words(Action& action) {
       return "with -save-temps a response file leaves copies of itself";
   }
   for (const auto& path : expanded->files) action.inputs.push_back(path);
-  for (const auto& path : named_paths(expanded->argv).read) action.inputs.push_back(absolute(path));
+  for (const auto& path : named_paths(expanded->argv).read) {
+    if (is_folder(absolute(path))) return "only the compiler knows which file of " + path + " it reads";
+    action.inputs.push_back(absolute(path));
+  }
   for (const auto& [option, path] : loaded_code(expanded->argv)) {
     if (option == "-B") {
       has_looked_into_files_ = true;

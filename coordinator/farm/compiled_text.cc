@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "common/system/filesystem.h"
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/include_lines.h"
 
 namespace extfarm {
 namespace {
@@ -76,7 +76,7 @@ CompiledText::File CompiledText::read(const std::string& path) {
   std::string text(std::min<std::size_t>(kMostRead, stamp->size_bytes), '\0');
   if (!read_part(path, 0, text)) return out;
   out.size_bytes = static_cast<double>(stamp->size_bytes);
-  for (auto& line : freshness::read_include_lines(text).lines) {
+  for (auto& line : read_include_lines(text).lines) {
     if (line.is_question) continue;
     if (line.is_quoted)
       out.included.push_back(std::move(line.name));

@@ -21,6 +21,10 @@ constexpr Digest kNobodyKnows = [] {
 std::string_view folder_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
 std::string_view file_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// Of an earlier result: no file that lies here now was there, those that were are its bystanders; and the answers to its
+// questions are among its inputs.
+constexpr std::int64_t kBeforeAllFiles = 0;
+
 bool is_systems(std::string_view path) {
   static constexpr std::string_view kFolders[] = {"/usr/include", "/usr/lib", "/usr/local/include"};
   return std::any_of(std::begin(kFolders), std::end(kFolders), [&](std::string_view folder) {
@@ -200,17 +204,22 @@ bool Judge::watch(const Action& action, const Recorded& recorded, WatchList& lis
   return true;
 }
 
-// __has_include of something that is nowhere: wherever it may come to be is an
-// input that is not there.  What the system's own headers ask is left out.
-void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
+// The answers to __has_include: what it finds is an input, for it must stay; where it finds nothing, each
+// place is an input that is not there.  What the system's own headers ask is left out.
+void Judge::add_questions(const Action& action, Recorded& recorded, std::int64_t started_ns) {
   const auto& searched = searches_.searched(recorded.search);
-  std::vector<VersionId> absent;
+  std::vector<VersionId> answers;
   const auto ask = [&](const IncludeLine& line, std::string_view beside) {
     std::vector<std::string> places(searched.folders.begin() + searched.beside_count, searched.folders.end());
     if (line.is_quoted) places.insert(places.begin(), std::string(beside));
     for (const auto& place : places) {
-      if (searches_.exists(place, line.name)) break;
-      absent.push_back(versions_.intern(place + "/" + line.name, Digest{}));
+      const std::string path = place + "/" + line.name;
+      const auto stamp = searches_.exists(place, line.name) ? versions_.stamp_now(path) : std::nullopt;
+      const bool is_found = stamp && stamp->is_regular;
+      if (is_found && is_accounted_for(path, recorded)) break;
+      const bool is_new = is_found && was_written_since(*stamp, started_ns);
+      answers.push_back(versions_.intern(path, is_new ? kNobodyKnows : is_found ? versions_.digest_now(path) : Digest{}));
+      if (is_found) break;
     }
   };
   auto defined = defined_names(action.argv);
@@ -228,7 +237,7 @@ void Judge::add_unanswered_questions(const Action& action, Recorded& recorded) {
   for (const auto& beside : asking_by_macro) {
     for (const auto& line : defined) ask(line, beside);
   }
-  recorded.inputs.insert(recorded.inputs.end(), absent.begin(), absent.end());
+  recorded.inputs.insert(recorded.inputs.end(), answers.begin(), answers.end());
   std::sort(recorded.inputs.begin(), recorded.inputs.end());
   recorded.inputs.erase(std::unique(recorded.inputs.begin(), recorded.inputs.end()), recorded.inputs.end());
 }
@@ -271,7 +280,7 @@ Recorded Judge::as_attested(const Action& action, const Digest& fingerprint, con
   }
   if (search_folders.empty() && action.kind != ActionKind::kCompile) return out;
   out.search = searches_.intern(with_folders_beside(action, attestation, search_folders));
-  if (action.kind == ActionKind::kCompile) add_unanswered_questions(action, out);
+  if (action.kind == ActionKind::kCompile && started_ns != kBeforeAllFiles) add_questions(action, out, started_ns);
   for (const VersionId id : out.inputs) {
     if (versions_.digest(id).is_zero()) continue;
     for (const auto& earlier : searches_.earlier_than(out.search, versions_.path(id), versions_.path_index(id))) {
@@ -293,7 +302,6 @@ bool Judge::would_repeat(const Action& action, const Digest& fingerprint, const 
   for (const auto& input : result.inputs) {
     if (versions_.digest_now(input.path) != input.digest) return false;
   }
-  constexpr std::int64_t kBeforeAllFiles = 0;  // no file that lies here now was there: those that were are `bystanders`
   Recorded then = as_attested(action, fingerprint, result, search_folders, kBeforeAllFiles);
   then.bystanders = bystanders;
   return reason_in_inputs(action, then).empty() && reason_in_search(action, then).empty();

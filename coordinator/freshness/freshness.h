@@ -10,7 +10,7 @@
 
 #include "common/model/action.h"
 #include "coordinator/freshness/fingerprint.h"
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/include_lines.h"
 #include "coordinator/freshness/recorded.h"
 #include "coordinator/freshness/watch_list.h"
 
@@ -71,7 +71,7 @@ class Judge {
   Recorded as_attested(const Action&, const Digest& fingerprint, const Attestation&,
                        const std::vector<std::string>& search_folders, std::int64_t started_ns);
   bool was_written_since(const FileStamp& stamp, std::int64_t started_ns) const;
-  void add_unanswered_questions(const Action&, Recorded&);
+  void add_questions(const Action&, Recorded&, std::int64_t started_ns);
   bool is_accounted_for(const std::string& path, const Recorded&) const;
 
   std::string root_;

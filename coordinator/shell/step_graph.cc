@@ -49,7 +49,7 @@ Result<void> StepGraph::add(const manifest::Header& header, manifest::Step&& ste
   out.fingerprint = freshness::fingerprint_of(action);
   out.inputs = action.inputs;
   out.outputs = action.outputs;
-  out.includes_by_option = freshness::includes_by_option(action.argv);
+  out.includes_by_option = includes_by_option(action.argv);
   drop_words(out);
   steps_.push_back(std::move(out));
   return {};

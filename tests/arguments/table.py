@@ -15,6 +15,7 @@ USER = "subroutine s\nuse m\ninclude 'n.inc'\ni = n\nend subroutine\n"
 FORTRAN_FILES = {"m.f90": MODULE, "M.F90": '#include "pre.h"\n' + MODULE, "u.f90": USER, "U.F90": USER, "mods": None,
                  "pre.h": "#define WIDE 8\n", "inc/n.inc": "integer, parameter :: n = 1\n", "main.f90": "use m\ni = 1\nend\n"}
 UNTOLD = "has .incbin or .include, and what those read"
+PROFILE = "only the compiler knows the name of its profile"
 NATIVE = "-O2 -g -c x.c"
 C = Case
 
@@ -24,6 +25,7 @@ CASES = [
     C(1, "CC -shared -fPIC -g x.c y.c -o sub/lib.so"),
     C(1, "CC x.o main.o -Wl,-Map=app.map -o app", before=OBJECTS, direct=NO_VIEW),
     C(1, "CC main.o -o app", before=OBJECTS, ),
+    C(1, "CC -shared -fPIC x.c -Wl,--retain-symbols-file=kept -o lib.so", files={"kept": "f\n"}),
     C(2, "CC -c -S x.c"),
     C(3, "CC -c sub/z.c"),
     C(4, "CC -c x.c -ofoo.o"),
@@ -102,8 +104,10 @@ CASES = [
     C(24, "CC --coverage -frandom-seed=1 -c x.c -o sub/x.o", direct=NO_VIEW),
     C(24, "CC -fprofile-arcs -frandom-seed=1 -c x.c", direct=NO_VIEW),
     C(24, "CC -fprofile-generate -frandom-seed=1 -c x.c -o sub/x.o", direct=NO_VIEW),
-    C(25, "CC -fprofile-use -frandom-seed=1 -c x.c", compilers=GNU, before=PROFILED, direct=NO_VIEW,
+    C(25, "CC -fprofile-use -frandom-seed=1 -c x.c", compilers=GNU, before=PROFILED, local=PROFILE,
       varies=("x.gcda", "main.gcda", "app", "main.o")),
+    C(25, "CC -fprofile-use=there -c x.c", compilers=GNU, local=PROFILE, files={"there": None}),
+    C(25, "CC -fprofile-use=there -c x.c", compilers=CLANG, local="which file of there it reads", files={"there": None}),
     C(25, "CC -fprofile-sample-use=x.profile -O2 -c x.c", compilers=CLANG, files={"x.profile": "f:10:1\n 1: 10\n"}),
     C(26, "CC -g -gsplit-dwarf -c x.c -o sub/x.o", direct=NO_VIEW),
     C(26, "CC -gsplit-dwarf -g1 -c x.c", direct=NO_VIEW),
@@ -154,6 +158,8 @@ CASES = [
     C(38, "CC -flto=jobserver x.c main.c -o app", compilers=GNU, local="-flto=jobserver"),
     C(39, "CC x.h -o x.h.gch", local="precompiled header", varies=(".gch",)),
     C(39, "CC -include x.h -c x.c", compilers=GNU, before="$CC x.h", varies=(".gch",)),
+    C(39, "CC -Xclang -include-pch -Xclang x.pch -c x.c", compilers=CLANG, before="$CC -x c-header x.h -o x.pch", direct=NO_VIEW,
+      varies=("x.pch",)),
     C(40, "CC -fmodules -c x.c", compilers=CLANG, local="module cache"),
     C(40, "CC -fmodules-ts -x c++ -c x.c", compilers=GNU, local="module cache"),
     C(41, "CC -c conftest.c", files={"conftest.c": "int c;\n"}, local="it is a configure probe"),

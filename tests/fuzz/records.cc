@@ -2,7 +2,7 @@
 // again to the same, and all others are said to be none.
 #include "common/compiler/driver_answers.h"
 #include "coordinator/farm/action_record.h"
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/include_lines.h"
 #include "coordinator/freshness/recorded.h"
 #include "coordinator/freshness/watch_list.h"
 #include "tests/fuzz/input.h"
@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5: check_action(bytes); break;
     case 6: static_cast<void>(text_of(components_from(bytes))); break;
     default:
-      const auto found = freshness::read_include_lines(bytes);
+      const auto found = read_include_lines(bytes);
       for (const auto* lines : {&found.lines, &found.defined}) {
         for (const auto& line : *lines) FARM_CHECK(line.name.size() <= bytes.size());
       }

@@ -143,6 +143,33 @@ class Headers(Changes):
         self.assert_rebuilds("first.o", "the new file near/other.h comes before include/other.h",
                              ["first.o", "second.o", "both.so"])
 
+    def test_a_header_goes_that_a_source_had_only_asked_for(self):
+        self.write("include/there.h", "")
+        self.write("second.c", """#include "other.h"
+#if __has_include("there.h")
+int second(void) { return OTHER; }
+#else
+int second(void) { return -OTHER; }
+#endif
+""")
+        self.rebuild()
+        self.remove("include/there.h")
+        self.assert_rebuilds("second.o", "include/there.h is gone", ["second.o", "both.so"])
+
+    def test_a_precompiled_header_is_an_input(self):
+        self.write("build.sh", "set -e\n[ -e include/shared.h.gch ] || /usr/bin/gcc -g -O1 -fPIC include/shared.h\n"
+                               "$CC -g -O1 -fPIC -Iinclude -c first.c -o first.o\n")
+        for name in ("second.o", "both.so"):
+            self.remove(name)
+        self.write("first.c", '#include "shared.h"\nint first(void) { return SHARED; }\n')
+        self.rebuild()
+        self.assertEqual(self.rebuild(), [])
+        self.write("include/shared.h", "#define SHARED 18\n")
+        subprocess.run(["/usr/bin/gcc", "-g", "-O1", "-fPIC", "include/shared.h"], cwd=self.folder, check=True)
+        self.write("include/shared.h", "#define SHARED 1\n")  # what is precompiled says otherwise
+        self.assertIn("include/shared.h.gch changed", self.explain("first.o")[1])
+        self.assertEqual(self.rebuild(), ["first.o"])
+
     def test_new_headers_that_a_source_had_asked_for_by_macros(self):
         self.write("second.c", """#include "other.h"
 #define HAS(name) __has_include(name)

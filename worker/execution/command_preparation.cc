@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 
 #include "common/compiler/depfile.h"
 #include "common/compiler/driver_options.h"
+#include "common/compiler/include_lines.h"
+#include "common/compiler/search_folders.h"
 #include "worker/execution/option_words.h"
 
 namespace extfarm {
@@ -24,7 +27,7 @@ bool is_preprocessed(const std::vector<std::string>& argv, const CommandReading&
   static constexpr string_view kFinished[] = {".i", ".ii", ".mi", ".s"};
   if (has_word(argv, "-x")) {
     return std::none_of(argv.begin(), argv.end(), [](const std::string& word) {
-      return word.ends_with("cpp-output") || word == "assembler" || word == "-xassembler";
+      return word.ends_with("cpp-output") || word == "assembler" || word == "-xassembler" || word == "ir" || word == "-xir";
     });
   }
   return std::any_of(reading.sources.begin(), reading.sources.end(), [](const std::string& source) {
@@ -165,6 +168,40 @@ tl::unexpected<Error> unusable(const std::string& list, const std::string& why) 
   return failure(ErrorCode::kIo, "the list of inputs that the command wrote to " + list + " cannot be used: " + why);
 }
 
+// Headers that the source names and that are not among what was read: gcc leaves out those it has found precompiled.
+std::vector<std::string> unlisted_headers(const Action& action, const std::set<std::string>& read, const Filesystem& filesystem) {
+  std::vector<std::string> out;
+  std::optional<std::vector<std::string>> folders;
+  for (const auto& source : action.inputs) {
+    const auto text = filesystem.read(source);
+    for (const auto& line : read_include_lines(text.value_or("")).lines) {
+      const auto is_it = [&](const std::string& path) { return path.ends_with("/" + line.name); };
+      if (line.is_question || std::any_of(read.begin(), read.end(), is_it)) continue;
+      if (!folders) folders = named_include_folders(action);
+      out.push_back((std::filesystem::path(source).parent_path() / line.name).string());
+      for (const auto& folder : *folders) out.push_back(folder + "/" + line.name);
+    }
+  }
+  return out;
+}
+
+// The precompiled headers beside headers, or in a folder beside one: no compiler tells which of them it has used.
+void add_precompiled(const Action& action, std::set<std::string>& read, const Filesystem& filesystem) {
+  auto headers = unlisted_headers(action, read, filesystem);
+  std::copy_if(read.begin(), read.end(), std::back_inserter(headers), [](const auto& path) { return !path.starts_with("/usr/"); });
+  for (const auto& header : headers) {
+    for (const char* ending : {".gch", ".pch"}) {
+      const auto stamp = filesystem.stat(header + ending);
+      if (!stamp) continue;
+      if (stamp->is_regular) read.insert(header + ending);
+      std::error_code failed;
+      for (std::filesystem::directory_iterator it(header + ending, failed); !failed && it != std::filesystem::directory_iterator();
+           it.increment(failed))
+        read.insert(it->path().string());
+    }
+  }
+}
+
 Result<void> add_depfile(const std::string& text, const std::string& name, const std::string& cwd,
                          ListedInputs& out) {
   const auto paths = parse_depfile(text, cwd);
@@ -224,7 +261,10 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
     return failure(ErrorCode::kRefused, "a run that lists what it reads fails (" + action.argv[0] + " -M)");
   }
   const auto source = command.dependency_source;
-  if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return out;
+  if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) {
+    if (listing) add_precompiled(action, out.read, filesystem);
+    return out;
+  }
   const std::string place = place_of_list(action, command, outputs);
   const auto text = read_list(place, filesystem);
   if (source == DependencySource::kLines) {
@@ -234,6 +274,7 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
   }
   if (!text) return unusable(command.depfile, text.error().message);
   if (auto added = add_depfile(*text, command.depfile, action.cwd, out); !added) return tl::unexpected(added.error());
+  if (action.kind == ActionKind::kCompile) add_precompiled(action, out.read, filesystem);
   return out;
 }
 

@@ -76,11 +76,25 @@ TEST(CommandLine, WhereHeadersAreLookedForInOtherWaysItStaysHere) {
   }
   for (const Words& words :
        {Words{"-Ix"}, Words{"-isystem", "x"}, Words{"-Wp,-D_FORTIFY_SOURCE=2"}, Words{"-Wp,-MD,internal.d"},
-        Words{"-Xpreprocessor", "-include", "-Xpreprocessor", "x.h"}, Words{"-Xclang", "-load"}, Words{"-include", "x.h"}}) {
+        Words{"-Xpreprocessor", "-include", "-Xpreprocessor", "x.h"}, Words{"-Xclang", "-load"}, Words{"-include", "x.h"},
+        Words{"-Xclang", "-include-pch", "-Xclang", "x.pch"}}) {
     Words argv = {"gcc", "-c", "a.c"};
     argv.insert(argv.end(), words.begin(), words.end());
     EXPECT_FALSE(read_command_line(argv).must_run_locally) << words.front();
   }
+}
+
+TEST(CommandLine, WithAProfileThatOnlyTheCompilerFindsItStaysHere) {
+  const auto stays = [](const char* driver, const char* option) {
+    return read_command_line({driver, option, "-c", "a.c"}).must_run_locally;
+  };
+  for (const char* driver : {"gcc", "clang"}) {
+    for (const char* option : {"-fprofile-use", "-fauto-profile", "-fprofile-instr-use"}) EXPECT_TRUE(stays(driver, option)) << option;
+    EXPECT_FALSE(stays(driver, "-fauto-profile=a.afdo"));
+  }
+  EXPECT_TRUE(stays("gcc", "-fprofile-use=a"));
+  EXPECT_FALSE(stays("clang-14", "-fprofile-use=a.profdata"));
+  EXPECT_TRUE(stays("clang", "-fthinlto-index=a.idx"));
 }
 
 TEST(CommandLine, FortranIsPreprocessedByItsNameOrWhenAsked) {

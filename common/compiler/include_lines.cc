@@ -1,9 +1,9 @@
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/include_lines.h"
 
 #include <algorithm>
 #include <cctype>
 
-namespace extfarm::freshness {
+namespace extfarm {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\f\v", kQuestion = "__has_include";
@@ -138,4 +138,4 @@ bool includes_by_option(const std::vector<std::string>& argv) {
   });
 }
 
-}  // namespace extfarm::freshness
+}  // namespace extfarm

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace extfarm::freshness {
+namespace extfarm {
 
 struct IncludeLine {
   std::string name;        // as written between the quotes or brackets
@@ -29,4 +29,4 @@ std::vector<IncludeLine> defined_names(const std::vector<std::string>& argv);
 // response file or words for the preprocessor, which may say that.
 bool includes_by_option(const std::vector<std::string>& argv);
 
-}  // namespace extfarm::freshness
+}  // namespace extfarm

@@ -1,8 +1,8 @@
-#include "coordinator/freshness/include_lines.h"
+#include "common/compiler/include_lines.h"
 
 #include <gtest/gtest.h>
 
-namespace extfarm::freshness {
+namespace extfarm {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -60,4 +60,4 @@ TEST(IncludeLines, AnOptionMayIncludeWhatNoFileNames) {
 }
 
 }  // namespace
-}  // namespace extfarm::freshness
+}  // namespace extfarm
