@@ -34,7 +34,7 @@ def plain_environment():
 class Farm:
     """`extfarm run` around a command that only waits, with one worker of its own in the given mode."""
 
-    def __init__(self, top, mode, compilers):
+    def __init__(self, top, mode, compilers, options=()):
         self.folder = os.path.join(top, "farm-" + mode)
         rendezvous, keys = os.path.join(self.folder, "workers"), os.path.join(self.folder, "keys")
         for folder in (self.folder, rendezvous, keys):
@@ -47,7 +47,7 @@ class Farm:
                  "--exit-with-parent", "--view", "auto" if mode == "view" else "direct"],
                 env=home, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self._run = subprocess.Popen(
-            [os.path.join(PROGRAMS, "extfarm"), "run", "-q", "--local", "0", "--rendezvous", rendezvous,
+            [os.path.join(PROGRAMS, "extfarm"), "run", "-q", "--local", "0", *options, "--rendezvous", rendezvous,
              "--key-folder", keys, "--", "sh", "-c", 'echo "$EXTFARM_SOCKET"; read -r end'],
             env=home, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.socket = self._run.stdout.readline().decode().strip()
@@ -71,17 +71,21 @@ class Farm:
         source = os.path.join(self.folder, "first.c")
         with open(source, "a", encoding="utf-8") as file:
             file.write("\n")
+        return self.submit([compiler, "-c", source, "-o", os.path.join(self.folder, "first.o")], self.folder)
+
+    def submit(self, argv, cwd):
+        """The answer to one command line, as doc/front-door.md describes it."""
         hello = {"op": "hello", "version": 1, "client": "test", "pid": os.getpid(),
-                 "environment": {"PATH": plain_environment()["PATH"]}}
-        submit = {"op": "submit", "id": "1", "kind": "compile", "cwd": self.folder,
-                  "argv": [compiler, "-c", source, "-o", os.path.join(self.folder, "first.o")]}
+                 "environment": {name: plain_environment()[name] for name in ("PATH", "LC_ALL")}}
+        submit = {"op": "submit", "id": "1", "kind": "compile", "cwd": cwd, "argv": argv}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.connect(self.socket)
             door.sendall("".join(json.dumps(line) + "\n" for line in (hello, submit)).encode())
-            for line in door.makefile():
-                message = json.loads(line)
-                if message["op"] == "answer":
-                    return message
+            with door.makefile() as lines:
+                for line in lines:
+                    message = json.loads(line)
+                    if message["op"] == "answer":
+                        return message
         raise RuntimeError("the coordinator went away")
 
     def end(self):
