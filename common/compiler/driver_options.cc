@@ -48,9 +48,9 @@ constexpr std::array kWritesAfterEquals = std::to_array<string_view>(
      "-fdiagnostics-add-output", "-fdbg-cnt-list"});
 constexpr std::array kLinkerWrites = std::to_array<string_view>(
     {"-Map", "--Map", "--out-implib", "--dependency-file", "--cref-file", "--print-map-file"});
-constexpr std::array kLinkerReads = std::to_array<string_view>(  // and does not list
+constexpr std::array kLinkerReads = std::to_array<string_view>(  // and does not list, or not where they are missing
     {"--retain-symbols-file", "--symbol-ordering-file", "--section-ordering-file", "--call-graph-ordering-file",
-     "--remap-inputs-file", "--export-dynamic-symbol-list", "--lto-sample-profile"});
+     "--remap-inputs-file", "--export-dynamic-symbol-list", "--lto-sample-profile", "--just-symbols"});
 constexpr std::array kReadsAfterEquals = std::to_array<string_view>(
     {"-fprofile-use=", "-fauto-profile=", "-fprofile-sample-use=", "-fprofile-instr-use=", "-fprofile-instrument-use=",
      "-fprofile-remapping-file=", "-fprofile-list="});

@@ -13,17 +13,17 @@ from farms import Farm, lay_out, plain_environment, run
 from reads import files_read
 
 THREADS = 2
-ROWS = (1, 12, 14, 17, 19, 25, 28, 38, 39, 48)  # of the table: those whose options read
+ROWS = (14, 17, 25, 28, 39, 48)  # of the table: those whose options read; with one compiler of each kind
 GNU, CLANG = ("gcc",), ("clang",)
 LINKED = "$CC -fPIC -c x.c main.c"
 # What the linker and rarer options read, beside the table's command lines.
 MORE = [
-    *(Case(1, f"CC -shared x.o -Wl,{words} -o a.so", before=LINKED, files={"names": text}) for words, text in (
+    *(Case(1, f"CC -shared x.o -Wl,{words} -o a.so", GNU, before=LINKED, files={"names": text}) for words, text in (
         ("--version-script=names", "{ global: f; local: *; };\n"), ("--version-script,names", "{ global: f; };\n"),
         ("--dynamic-list=names", "{ f; };\n"), ("--retain-symbols-file=names", "f\n"), ("--just-symbols=names", "foo = 0x10;\n"))),
-    Case(1, "CC -r x.o -Wl,-T,s.ld -o a.o", before=LINKED, files={"s.ld": "INCLUDE t.ld\n",
-                                                                  "t.ld": "SECTIONS { .text : { *(.text) } }\n"}),
-    Case(1, "CC main.o -L. -lx -o a", before=LINKED + "; ar rc libz.a x.o", files={"libx.so": "INPUT(-lz)\n"}),
+    Case(1, "CC -r x.o -Wl,-T,s.ld -o a.o", GNU, before=LINKED, files={"s.ld": "INCLUDE t.ld\n",
+                                                                       "t.ld": "SECTIONS { .text : { *(.text) } }\n"}),
+    Case(1, "CC main.o -L. -lx -o a", GNU, before=LINKED + "; ar rc libz.a x.o", files={"libx.so": "INPUT(-lz)\n"}),
     Case(1, "CC main.o -fuse-ld=gold -Wl,--version-script=v.map x.o -o a", GNU, before=LINKED, files={"v.map": "{ local: *; };\n"}),
     Case(12, "CC -c h.c", files={"h.c": '#if __has_include("x.h") && __has_include(<sub/z.c>)\nint h;\n#endif\n'}),
     Case(19, "CC -imacros x.h -include sub/y.h -c y.c", files={"sub/y.h": '#include "yy.h"\n', "sub/yy.h": "\n"}),
@@ -102,13 +102,13 @@ def unnoticed(case, compiler, folder, farm):
 class Inputs(unittest.TestCase):
     def test_what_is_read_is_an_input(self):
         cases = MORE + [case for case in table.CASES if is_tried(case)]
-        compilers = sorted({compiler for case in cases for compiler in case.compilers} - {"g++"})  # gcc's reads
+        compilers = sorted({compiler for case in cases for compiler in case.compilers} - {"g++"})  # it reads what gcc does
         top = os.path.realpath(tempfile.mkdtemp(prefix="extfarm-inputs-"))
         farm = Farm(top, "view", compilers, ("--no-store",))
         jobs = []
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
             for number, case in enumerate(cases):
-                for compiler in sorted(set(case.compilers) & set(compilers)):
+                for compiler in sorted(set(case.compilers) & set(compilers))[:None if case in MORE else 1]:
                     folder = os.path.join(top, f"{number}-{compiler}")
                     jobs.append((case, compiler, pool.submit(unnoticed, case, compiler, folder, farm)))
         farm.end()
