@@ -45,7 +45,8 @@ class Screen:
         if not os.path.exists(self._end):
             return None
         with open(self._end, encoding="ascii") as file:
-            return int(file.read() or "-1")
+            said = file.read()  # the shell makes the file before it writes
+        return int(said) if said else None
 
     def watch(self, look, seconds=60):
         """Calls look(rows) again and again until the command has ended; its exit code."""
