@@ -114,7 +114,9 @@ Result<void> collect_modules(Attempt& attempt, const Filesystem& filesystem) {
   for (const auto& path : *modules) {
     const bool is_written = std::any_of(attempt.outputs.begin(), attempt.outputs.end(),
                                         [&](const auto& output) { return output.attested.path == path; });
-    if (is_written || attempt.supplied.contains(path) || !lies_below_any(path, attempt.action.view_roots)) continue;
+    // One that is not there was written through a link, and is among the outputs by its other name.
+    const bool is_left = !is_written && !attempt.supplied.contains(path) && filesystem.stat(path);
+    if (!is_left || !lies_below_any(path, attempt.action.view_roots)) continue;
     const std::string copy = attempt.folder + "/module-" + std::to_string(attempt.outputs.size());
     std::error_code failed;
     std::filesystem::copy_file(path, copy, failed);

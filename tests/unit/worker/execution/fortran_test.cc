@@ -81,6 +81,14 @@ TEST_F(FortranTest, AModuleThatIsThereAsItWouldBeWrittenIsAnOutputToo) {
   }
 }
 
+TEST_F(FortranTest, AModuleThatIsWrittenThroughALinkIsTheOneBehindIt) {
+  std::filesystem::create_directory_symlink("inc", tree_ + "/link");
+  std::filesystem::remove(tree_ + "/inc/number.mod");
+  const auto outcome = run(fortran({"gfortran", "-Jlink", "-c", "number.f90", "-o", "a.o"}, "number.f90"));
+  ASSERT_EQ(outcome.outcome_class, OutcomeClass::kSucceeded) << outcome.reason << outcome.stderr_bytes;
+  EXPECT_NE(output(outcome, "inc/number.mod"), "(absent)");
+}
+
 TEST_F(FortranTest, AModuleThatCameInAMessageIsThereForTheListToo) {
   const std::string bytes = in_tree("inc/number.mod");
   for (const char* folder : {"inc", "new"}) {
