@@ -81,9 +81,10 @@ void read_preprocessor_option(string_view option, Parsed& parsed) {  // after "-
 }
 
 // gcc makes up the name of each object's profile, whatever the option says; clang that of its only one.
-bool makes_up_profile(string_view option, bool is_clang) {
+bool makes_up_profile(string_view option, string_view driver) {
   static constexpr std::array<string_view, 4> kBare = {"-fprofile-use", "-fprofile-instr-use", "-fauto-profile", "-fbranch-probabilities"};
-  return std::find(kBare.begin(), kBare.end(), option) != kBare.end() || (!is_clang && option.starts_with("-fprofile-use="));
+  return std::find(kBare.begin(), kBare.end(), option) != kBare.end() || 
+         (option.starts_with("-fprofile-use=") && base_name(driver).find("clang") == string_view::npos);
 }
 
 // Options that decide how far the driver goes; whether it was one.
@@ -109,8 +110,7 @@ void read_option(const std::vector<std::string>& argv, std::size_t& i, Parsed& p
   const std::string& arg = argv[i];
   if (looks_elsewhere(arg, i + 1 < argv.size() ? argv[i + 1] : string_view()))
     parsed.stay("extfarm does not follow where it looks for headers");
-  if (makes_up_profile(arg, base_name(argv[0]).find("clang") != string_view::npos))
-    parsed.stay("only the compiler knows the name of its profile");
+  if (makes_up_profile(arg, argv[0])) parsed.stay("only the compiler knows the name of its profile");
   if (arg.starts_with("-fthinlto-index=")) parsed.stay("its index names further files");
   if (read_stage(arg, parsed)) return;
   if (arg == "-MD")
@@ -166,10 +166,9 @@ Fortran fortran_of(const Parsed& parsed) {
   const bool is_typed = !parsed.language.empty() && parsed.language != "none";
   bool has_fortran = false, has_plain = false;
   for (const auto& input : parsed.inputs) {
-    const auto ending = file_ending(input);
-    const bool by_name = is_source_name(input) && (ending.starts_with(".f") || ending.starts_with(".F"));
-    if (is_typed ? !parsed.language.starts_with("f77") && !parsed.language.starts_with("f95") : !by_name) continue;
+    if (!is_fortran(input, parsed.language)) continue;
     has_fortran = true;
+    const auto ending = file_ending(input);
     const bool is_plain = is_typed ? !parsed.language.ends_with("-cpp-input") : ending.starts_with(".f") && ending != ".fpp";
     has_plain = has_plain || !parsed.preprocesses_fortran.value_or(!is_plain);
   }

@@ -168,11 +168,20 @@ bool is_source_name(string_view path) {
   return std::binary_search(kSourceEndings.begin(), kSourceEndings.end(), file_ending(path));
 }
 
+bool is_fortran(string_view source, string_view language) {
+  if (!language.empty() && language != "none") return language.starts_with("f77") || language.starts_with("f95");
+  const auto ending = file_ending(source);
+  return is_source_name(source) && (ending.starts_with(".f") || ending.starts_with(".F"));
+}
+
 NamedPaths named_paths(const std::vector<std::string>& argv) {
   NamedPaths out;
-  const auto handed_on = flattened(argv);
-  for (std::size_t i = 0; i + 1 < handed_on.size(); ++i) {
-    if (handed_on[i] == "-include-pch") out.read.push_back(handed_on[i + 1]);
+  constexpr string_view kPrecompiled = "-include-pch";
+  if (std::any_of(argv.begin(), argv.end(), [&](const auto& word) { return word.ends_with(kPrecompiled); })) {
+    const auto handed_on = flattened(argv);
+    for (std::size_t i = 0; i + 1 < handed_on.size(); ++i) {
+      if (handed_on[i] == kPrecompiled) out.read.push_back(handed_on[i + 1]);
+    }
   }
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const string_view word = argv[i];

@@ -20,6 +20,8 @@ bool looks_elsewhere(std::string_view option, std::string_view next);
 // By its ending, as the drivers see it.
 bool is_source_name(std::string_view path);
 std::string_view file_ending(std::string_view path);  // ".c", or nothing
+// Of a source in `language`, the value of -x; by its ending where that is empty or "none".
+bool is_fortran(std::string_view source, std::string_view language);
 
 // Paths that the options of a command name, as written.
 struct NamedPaths {

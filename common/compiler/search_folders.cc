@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-#include "common/compiler/command_line.h"
 #include "common/compiler/driver_options.h"
 #include "common/compiler/response_file.h"
 
@@ -30,13 +29,13 @@ struct OwnFolders {
 
 // Whether the driver's list for C++ is asked for: it has all folders of the one for C, and more.
 bool is_cxx(const std::string& source, const std::string& language, bool by_cxx_driver) {
-  static constexpr std::string_view kLikeC[] = {".s", ".S", ".sx", ".m", ".mi", ".f", ".F"};
+  static constexpr std::string_view kLikeC[] = {".s", ".S", ".sx", ".m", ".mi"};
   if (!language.empty() && language != "none")
     return language.find("++") != std::string::npos || language == "cuda" || language == "hip";
   const auto ending = file_ending(source);
   if (ending == ".c" || ending == ".i") return by_cxx_driver;
-  return is_source_name(source) && std::none_of(std::begin(kLikeC), std::end(kLikeC),
-                                                [&](auto like_c) { return ending.starts_with(like_c); });
+  return is_source_name(source) && !is_fortran(source, language) &&
+         std::find(std::begin(kLikeC), std::end(kLikeC), ending) == std::end(kLikeC);
 }
 
 // As the driver reads them: response files stand for their words.
@@ -52,19 +51,18 @@ OwnFolders read_options(const Action& action) {
     std::string_view option;
     std::vector<std::string>& target;
   } kinds[] = {{"-iquote", out.quote}, {"-isystem", out.system}, {"-idirafter", out.after},
-               {"-I", out.first},      {"-L", out.libraries}};
+               {"-I", out.first},      {"-J", out.first},        {"-L", out.libraries}};
   static constexpr std::string_view kDeciding[] = {"--sysroot", "-isysroot", "-nostd",  "-nobuiltininc", "-stdlib",
                                                    "-m",        "-target",   "--target", "-B",           "-specs",
                                                    "--specs",   "--config",  "--prefix", "--gcc-",       "-resource-dir"};
   const bool by_cxx_driver = fs::path(action.program).filename().string().find("++") != std::string::npos;
   const auto argv = words_of(action);
-  const bool is_fortran = read_command_line(argv).fortran != Fortran::kNone;
-  if (is_fortran) out.quote.push_back(action.cwd);  // modules are looked for there before all others
   std::string language;
-  bool options_end = false;
+  bool options_end = false, has_fortran = false;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i];
     if (options_end || !word.starts_with('-')) {
+      has_fortran = has_fortran || is_fortran(word, language);
       if (is_cxx(word, language, by_cxx_driver)) out.language = "c++";
       continue;
     }
@@ -75,9 +73,6 @@ OwnFolders read_options(const Action& action) {
       const bool is_joined = word.size() > kind->option.size();
       if (is_joined || has_value_next)
         kind->target.push_back(absolute(is_joined ? word.substr(kind->option.size()) : argv[i + 1], action.cwd));
-    } else if (is_fortran && word.starts_with("-J")) {
-      if (word.size() > 2 || has_value_next)
-        out.first.push_back(absolute(word.size() > 2 ? word.substr(2) : argv[i + 1], action.cwd));
     } else if (word.starts_with("-x")) {
       language = word.size() > 2 ? word.substr(2) : has_value_next ? argv[i + 1] : "";
     } else if (!word.starts_with("-mllvm") && std::any_of(std::begin(kDeciding), std::end(kDeciding),
@@ -89,6 +84,7 @@ OwnFolders read_options(const Action& action) {
     }
     if (has_value_next) ++i;
   }
+  if (has_fortran) out.quote.insert(out.quote.begin(), action.cwd);  // modules are looked for there before all others
   return out;
 }
 

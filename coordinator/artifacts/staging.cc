@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/system/filesystem.h"
 #include "coordinator/artifacts/place.h"
 
 namespace extfarm::artifacts {
@@ -93,15 +94,9 @@ Result<void> settle(const AttestedOutput& output, const std::vector<std::string>
 // A Fortran module that is there already: its compiler leaves it as it is, with its time, and so is it left here.
 bool is_left(const AttestedOutput& output, const Place& place) {
   if (!output.path.ends_with(".mod") && !output.path.ends_with(".smod")) return false;
-  const Descriptor file(::openat(place.folder(), place.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat st {};
-  if (file.get() < 0 || ::fstat(file.get(), &st) != 0 || !S_ISREG(st.st_mode)) return false;
-  if (static_cast<std::uint64_t>(st.st_size) != output.size_bytes) return false;
-  Hasher hasher;
-  char part[65536];
-  ::ssize_t size = 0;
-  while ((size = ::read(file.get(), part, sizeof part)) > 0) hasher.add({part, static_cast<std::size_t>(size)});
-  return size == 0 && hasher.finish() == output.digest;
+  if (::fstatat(place.folder(), place.name(), &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return false;
+  return static_cast<std::uint64_t>(st.st_size) == output.size_bytes && PosixFilesystem().digest(output.path) == output.digest;
 }
 
 }  // namespace

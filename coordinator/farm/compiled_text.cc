@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "common/system/filesystem.h"
 #include "common/compiler/include_lines.h"
+#include "common/system/filesystem.h"
 
 namespace extfarm {
 namespace {

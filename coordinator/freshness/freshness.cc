@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -222,20 +223,28 @@ void Judge::add_questions(const Action& action, Recorded& recorded, std::int64_t
       if (is_found) break;
     }
   };
-  auto defined = defined_names(action.argv);
-  std::vector<std::string> asking_by_macro;  // the folders of those that do
-  for (const VersionId id : recorded.inputs) {
-    if (versions_.digest(id).is_zero() || is_systems(versions_.path(id))) continue;
-    const std::string beside(folder_of(versions_.path(id)));
+  std::vector<VersionId> own;
+  std::copy_if(recorded.inputs.begin(), recorded.inputs.end(), std::back_inserter(own), [&](VersionId id) {
+    return !versions_.digest(id).is_zero() && !is_systems(versions_.path(id));
+  });
+  std::vector<std::string_view> asking_by_macro;  // the folders of those that do
+  for (const VersionId id : own) {
+    const auto beside = folder_of(versions_.path(id));
     const auto& includes = includes_of(action, id);
     for (const auto& line : includes.lines) {
       if (line.is_question) ask(line, beside);
     }
-    defined.insert(defined.end(), includes.defined.begin(), includes.defined.end());
     if (includes.has_computed_question) asking_by_macro.push_back(beside);
   }
-  for (const auto& beside : asking_by_macro) {
-    for (const auto& line : defined) ask(line, beside);
+  if (!asking_by_macro.empty()) {
+    auto defined = defined_names(action.argv);
+    for (const VersionId id : own) {
+      const auto& more = includes_of(action, id).defined;
+      defined.insert(defined.end(), more.begin(), more.end());
+    }
+    for (const auto beside : asking_by_macro) {
+      for (const auto& line : defined) ask(line, beside);
+    }
   }
   recorded.inputs.insert(recorded.inputs.end(), answers.begin(), answers.end());
   std::sort(recorded.inputs.begin(), recorded.inputs.end());

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "common/compiler/include_lines.h"
 #include "common/model/action.h"
 #include "coordinator/freshness/fingerprint.h"
-#include "common/compiler/include_lines.h"
 #include "coordinator/freshness/recorded.h"
 #include "coordinator/freshness/watch_list.h"
 

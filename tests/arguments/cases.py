@@ -54,15 +54,20 @@ class Outcome:
     files: dict
 
 
-def perform(case, compiler, folder, socket):
-    """The case laid out anew and run once; plainly when there is no socket."""
+def prepare(case, compiler, folder):
+    """The case laid out anew: the words of its command, without a launcher, and its environment."""
     lay_out(folder, {**FILES, **case.files})
     environment = {**plain_environment(), **{n: v.replace("FOLDER", folder) for n, v in case.environment.items()}}
     if case.before:
         code, _, words = run(["sh", "-ec", case.before], folder, {**environment, "CC": compiler})
         if code != 0:
             raise RuntimeError(f"{case.before}: {words.decode()}")
-    words = [compiler if word == "CC" else word.replace("FOLDER", folder) for word in shlex.split(case.line)]
+    return [compiler if word == "CC" else word.replace("FOLDER", folder) for word in shlex.split(case.line)], environment
+
+
+def perform(case, compiler, folder, socket):
+    """The case laid out anew and run once; plainly when there is no socket."""
+    words, environment = prepare(case, compiler, folder)
     if socket:
         environment["EXTFARM_SOCKET"] = socket
         words = [*(case.program or (LAUNCHER,)), *words]

@@ -2,14 +2,13 @@
 
 import concurrent.futures
 import os
-import shlex
 import shutil
 import tempfile
 import unittest
 
 import table
-from cases import FILES, Case
-from farms import Farm, lay_out, plain_environment, run
+from cases import Case, prepare
+from farms import Farm
 from reads import files_read
 
 THREADS = 2
@@ -76,17 +75,11 @@ class Changed:
 def unnoticed(case, compiler, folder, farm):
     """What was read and whose change or absence left the command up to date; None where it never is."""
     cwd = os.path.normpath(os.path.join(folder, case.cwd))
-    words = [compiler if word == "CC" else word.replace("FOLDER", folder) for word in shlex.split(case.line)]
-    for _ in range(2):  # the same twice: strace's run leaves what it makes
-        lay_out(folder, {**FILES, **case.files})
-        if case.before:
-            code, _, said = run(["sh", "-ec", case.before], folder, {**plain_environment(), "CC": compiler})
-            if code != 0:
-                raise RuntimeError(f"{case.before}: {said.decode()}")
-        if not os.path.exists(folder + ".strace"):
-            code, read = files_read(words, cwd, plain_environment(), os.path.realpath(folder), folder + ".strace")
-            if code != 0:
-                return None
+    words, environment = prepare(case, compiler, folder)
+    code, read = files_read(words, cwd, environment, os.path.realpath(folder), folder + ".strace")
+    if code != 0:
+        return None
+    prepare(case, compiler, folder)  # without what strace's run has made
     if farm.submit(words, cwd)["result"] != "built" or farm.submit(words, cwd)["result"] != "fresh":
         return None
     out = []

@@ -1,8 +1,8 @@
 // What is kept between builds: bytes that can be read are written and read
 // again to the same, and all others are said to be none.
 #include "common/compiler/driver_answers.h"
-#include "coordinator/farm/action_record.h"
 #include "common/compiler/include_lines.h"
+#include "coordinator/farm/action_record.h"
 #include "coordinator/freshness/recorded.h"
 #include "coordinator/freshness/watch_list.h"
 #include "tests/fuzz/input.h"

@@ -175,7 +175,8 @@ std::vector<std::string> unlisted_headers(const Action& action, const std::set<s
   for (const auto& source : action.inputs) {
     const auto text = filesystem.read(source);
     for (const auto& line : read_include_lines(text.value_or("")).lines) {
-      const auto is_it = [&](const std::string& path) { return path.ends_with("/" + line.name); };
+      const std::string ending = "/" + line.name;
+      const auto is_it = [&](const std::string& path) { return path.ends_with(ending); };
       if (line.is_question || std::any_of(read.begin(), read.end(), is_it)) continue;
       if (!folders) folders = named_include_folders(action);
       out.push_back((std::filesystem::path(source).parent_path() / line.name).string());
