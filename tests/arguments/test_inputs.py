@@ -33,6 +33,7 @@ MORE = [
     Case(29, "CC -fsanitize=address -fsanitize-ignorelist=names -c x.c", CLANG, files={"names": "fun:f\n"}),
     Case(32, "CC -flto -shared x.o libx.a -o a.so", GNU, before="$CC -flto -fPIC -c x.c main.c y.c; gcc-ar rc libx.a y.o"),
     Case(39, "CC -c p.c", GNU, before="$CC x.h", files={"p.c": '#include "x.h"\nint p = TWO;\n'}),
+    Case(39, "CC p.c -shared -fPIC -o p.so", GNU, before="$CC -fPIC x.h", files={"p.c": '#include "x.h"\nint p = TWO;\n'}),
     Case(39, "CC -Isub -c p.c", GNU, before="mkdir sub/p.h.gch; $CC sub/p.h -o sub/p.h.gch/one",
          files={"p.c": '#include "p.h"\nint p = TWO;\n', "sub/p.h": "#define TWO 2\n"}),
     Case(48, "CC -c s.f90", ("gfortran",), before="$CC -c p.f90", files={

@@ -212,6 +212,32 @@ Result<void> add_depfile(const std::string& text, const std::string& name, const
   return {};
 }
 
+// What is listed, from wherever the lists are.  Errors: as list_inputs().
+Result<void> add_lists(const Action& action, const PreparedCommand& command, const std::vector<CollectedOutput>& outputs,
+                       const std::optional<std::string>& listing, const Filesystem& filesystem, ListedInputs& out) {
+  if (!command.assembler_depfile.empty()) {
+    const auto text = read_list(command.assembler_depfile, filesystem);
+    if (const auto paths = parse_depfile(text.value_or(""), action.cwd)) out.read.insert(paths->begin(), paths->end());
+  }
+  if (listing) {
+    const auto paths = parse_depfile(*listing, action.cwd);
+    if (!paths) return unusable("stdout", paths.error().message);
+    out.read.insert(paths->begin(), paths->end());
+  } else if (command.listing_is_needed) {
+    return failure(ErrorCode::kRefused, "a run that lists what it reads fails (" + action.argv[0] + " -M)");
+  }
+  const auto source = command.dependency_source;
+  if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return {};
+  const auto text = read_list(place_of_list(action, command, outputs), filesystem);
+  if (source == DependencySource::kLines) {
+    for (const auto& line : lines_of(text.value_or("")))  // nothing was read beyond the declared
+      line.starts_with('!') ? out.missed.insert(line.substr(1)) : out.read.insert(line);
+    return {};
+  }
+  if (!text) return unusable(command.depfile, text.error().message);
+  return add_depfile(*text, command.depfile, action.cwd, out);
+}
+
 }  // namespace
 
 PreparedCommand prepare_command(const Action& action, const std::string& program, const std::string& temporary) {
@@ -249,33 +275,9 @@ Result<ListedInputs> list_inputs(const Action& action, const PreparedCommand& co
                                  const std::optional<std::string>& listing, const Filesystem& filesystem) {
   ListedInputs out;
   out.read.insert(action.inputs.begin(), action.inputs.end());
-  if (!command.assembler_depfile.empty()) {
-    const auto text = read_list(command.assembler_depfile, filesystem);
-    if (const auto paths = parse_depfile(text.value_or(""), action.cwd)) out.read.insert(paths->begin(), paths->end());
-  }
-  if (listing) {
-    if (const auto paths = parse_depfile(*listing, action.cwd))
-      out.read.insert(paths->begin(), paths->end());
-    else
-      return unusable("stdout", paths.error().message);
-  } else if (command.listing_is_needed) {
-    return failure(ErrorCode::kRefused, "a run that lists what it reads fails (" + action.argv[0] + " -M)");
-  }
-  const auto source = command.dependency_source;
-  if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) {
-    if (listing) add_precompiled(action, out.read, filesystem);
-    return out;
-  }
-  const std::string place = place_of_list(action, command, outputs);
-  const auto text = read_list(place, filesystem);
-  if (source == DependencySource::kLines) {
-    for (const auto& line : lines_of(text.value_or("")))  // nothing was read beyond the declared
-      line.starts_with('!') ? out.missed.insert(line.substr(1)) : out.read.insert(line);
-    return out;
-  }
-  if (!text) return unusable(command.depfile, text.error().message);
-  if (auto added = add_depfile(*text, command.depfile, action.cwd, out); !added) return tl::unexpected(added.error());
-  if (action.kind == ActionKind::kCompile) add_precompiled(action, out.read, filesystem);
+  if (auto added = add_lists(action, command, outputs, listing, filesystem, out); !added) return tl::unexpected(added.error());
+  const bool compiles = action.kind == ActionKind::kCompile || listing;  // a link of sources has been listed
+  if (compiles) add_precompiled(action, out.read, filesystem);
   return out;
 }
 
