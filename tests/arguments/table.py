@@ -95,6 +95,8 @@ CASES = [
     C(21, "CC -B tools -c x.c", files={"tools/x": ""}, local="it would load tools into the compiler"),
     C(21, "CC -B/usr/bin -c x.c"),
     C(21, "CC @args -c x.c", files={"args": "-Btools", "tools/x": ""}, local="it would load tools into the compiler"),
+    *(C(21, f"CC x.o main.o -Wl,--error-handling-script{equals}./run -o app", before=OBJECTS, files={"run": "#!/bin/sh\n"},
+        local="it would load ./run into the compiler") for equals in "=,"),
     C(22, "CC -fplugin=./plugin.so -c x.c", files={"plugin.so": "none"}, local="it would load ./plugin.so"),
     C(22, "CC -Xclang -load -Xclang ./plugin.so -c x.c", compilers=CLANG, files={"plugin.so": "none"},
       local="it would load ./plugin.so"),

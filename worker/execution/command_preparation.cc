@@ -224,7 +224,7 @@ Result<void> add_lists(const Action& action, const PreparedCommand& command, con
     if (!paths) return unusable("stdout", paths.error().message);
     out.read.insert(paths->begin(), paths->end());
   } else if (command.listing_is_needed) {
-    return failure(ErrorCode::kRefused, "a run that lists what it reads fails (" + action.argv[0] + " -M)");
+    return failure(ErrorCode::kRefused, "a run that lists what it reads fails there (" + action.argv[0] + " -M); by hand it says why");
   }
   const auto source = command.dependency_source;
   if (source == DependencySource::kNone || (source == DependencySource::kOwnDepfile && listing)) return {};
